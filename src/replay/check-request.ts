@@ -98,8 +98,9 @@ function repeatedCommands({ worker }: ReplayContext, { selection, again, sideEff
     ];
   }
   return [
-    `${handled} are handled without external side effects: where a handler makes a call with { sideEffect: true }, the ` +
-      'command becomes a dead letter (worker.side_effect_refused); --side-effects permits these calls',
+    `${handled} are handled without external side effects: a command whose handler makes a call with ` +
+      '{ sideEffect: true } becomes a dead letter (worker.side_effect_refused); --side-effects permits these calls, and ' +
+      'does not affect a worker that makes none',
   ];
 }
 

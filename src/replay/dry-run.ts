@@ -5,8 +5,12 @@ import type { RunOptions } from './sending/send-run.js';
 import { filterOf, selector } from './select-events.js';
 
 /** The messages that a replay would send. */
-export interface ReplayDryRun extends ReplayCounts {
-  /** How many of `sent` the worker has handled and will skip; null if its store is on another machine. */
+export interface ReplayDryRun extends Omit<ReplayCounts, 'sent' | 'byType'> {
+  /** The number of messages that the replay would send. */
+  wouldSend: number;
+  /** `wouldSend` by type. */
+  byType: ReplayCounts['byType'];
+  /** How many of `wouldSend` the worker has handled and will skip; null if its store is on another machine. */
   alreadyDone: number | null;
   /** The first events that would be sent. */
   items: { id: string; source: string; type: string; subject: string; time: string; alreadyDone: boolean | null }[];
@@ -22,7 +26,8 @@ export async function dryRun(
 ): Promise<ReplayDryRun> {
   const { worker, history, workerStore, memory, now } = context;
   const known = workerStore !== undefined || again !== null;
-  const result: ReplayDryRun = { ...noCounts(), alreadyDone: known ? 0 : null, items: [] };
+  const { sent: wouldSend, ...counts } = noCounts();
+  const result: ReplayDryRun = { wouldSend, ...counts, alreadyDone: known ? 0 : null, items: [] };
   const select = selector(worker, selection, again !== null || force ? undefined : now() - memory);
   const end = await history.end(signal);
   if (end === undefined) return result;
@@ -33,16 +38,16 @@ export async function dryRun(
     const chosen: HistoryEntry[] = [];
     for (const entry of page.entries) {
       const selected = select(entry.event);
-      if (selected === 'command') result.commands += 1;
+      if (selected === 'command') result.skippedCommands += 1;
       if (selected === 'too_old') result.tooOld += 1;
-      if (selected === 'send' && result.sent + chosen.length < (limit ?? Infinity)) chosen.push(entry);
+      if (selected === 'send' && result.wouldSend + chosen.length < (limit ?? Infinity)) chosen.push(entry);
     }
     const done = await Promise.all(chosen.map(({ event }) => isDone(context, again, event)));
     for (const [index, { event }] of chosen.entries()) note(result, event, done[index] ?? null);
     result.unreadable += page.unreadable;
     scanned += page.scanned;
-    onProgress?.(scanned, size, result.sent);
-    if (limit !== null && result.sent >= limit) break;
+    onProgress?.(scanned, size, result.wouldSend);
+    if (limit !== null && result.wouldSend >= limit) break;
   }
   signal.throwIfAborted();
   return result;
@@ -50,7 +55,7 @@ export async function dryRun(
 
 function note(result: ReplayDryRun, event: HistoryEntry['event'], alreadyDone: boolean | null): void {
   const { id, source, type, subject, time } = event;
-  result.sent += 1;
+  result.wouldSend += 1;
   result.byType[type] = (result.byType[type] ?? 0) + 1;
   if (alreadyDone === true && result.alreadyDone !== null) result.alreadyDone += 1;
   if (result.items.length < MAX_LISTED) {

@@ -46,7 +46,7 @@ describe('a replay of history', function () {
     expect(run.counts).to.deep.equal({
       sent: 300,
       byType: { 'job.begun': 300 },
-      commands: 0,
+      skippedCommands: 0,
       tooOld: 0,
       unreadable: 1,
     });
@@ -77,8 +77,8 @@ describe('a replay of history', function () {
     await bench.publish(...events);
     const at = (hours: number) => new Date(now - hours * 3_600_000).toISOString();
     const chosen = async (selection: ReplaySelection) => {
-      const { items, sent } = await dryRun(bench.replayer(adder()), requestOf({ selection }), { signal });
-      expect(items).to.have.length(sent);
+      const { items, wouldSend } = await dryRun(bench.replayer(adder()), requestOf({ selection }), { signal });
+      expect(items).to.have.length(wouldSend);
       return items.map(({ id }) => 1 + events.findIndex((event) => event.id === id)).join('');
     };
     expect(await chosen({})).to.equal('123');
@@ -99,9 +99,9 @@ describe('a replay of history', function () {
     await bench.publish(...handled);
     await worker.until(() => worker.seen.length === 10);
     const replayer = bench.replayer(adder(), { workerStore: worker.store });
-    expect(await dryRun(replayer, requestOf(), { signal })).to.deep.include({ sent: 10, alreadyDone: 10 });
+    expect(await dryRun(replayer, requestOf(), { signal })).to.deep.include({ wouldSend: 10, alreadyDone: 10 });
     const elsewhere = await dryRun(bench.replayer(adder()), requestOf(), { signal });
-    expect(elsewhere).to.deep.include({ sent: 10, alreadyDone: null });
+    expect(elsewhere).to.deep.include({ wouldSend: 10, alreadyDone: null });
     await startReplay(replayer, requestOf(), { signal });
     await worker.until(() => worker.seen.length === 20);
     expect(worker.seen.slice(10).every(({ outcome }) => outcome === 'duplicate')).to.equal(true);
@@ -118,7 +118,7 @@ describe('a replay of history', function () {
     await bench.declare(adder({ replay: 'idempotent' }));
     const counts = async (request: Parameters<typeof requestOf>[0]) => {
       const run = await startReplay(bench.replayer(adder({ replay: 'idempotent' })), requestOf(request), { signal });
-      const { sent, commands, tooOld } = run.counts;
+      const { sent, skippedCommands: commands, tooOld } = run.counts;
       return { sent, commands, tooOld };
     };
     expect(await counts({})).to.deep.equal({ sent: 1, commands: 1, tooOld: 1 });

@@ -24,8 +24,7 @@ export interface ReplayCounts {
   sent: number;
   /** `sent` by type. */
   byType: Record<string, number>;
-  /** Skipped commands. */
-  commands: number;
+  skippedCommands: number;
   /** Refused events, older than the inbox remembers. */
   tooOld: number;
   /** Skipped messages that are not events. */
@@ -71,7 +70,7 @@ export interface ReplayCallbacks {
 }
 
 export function noCounts(): ReplayCounts {
-  return { sent: 0, byType: {}, commands: 0, tooOld: 0, unreadable: 0 };
+  return { sent: 0, byType: {}, skippedCommands: 0, tooOld: 0, unreadable: 0 };
 }
 
 /** The place that the replay has reached; null at its beginning. */

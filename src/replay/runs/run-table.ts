@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { Migration, Sql, Store } from '../../store/store.js';
-import type { ReplayCounts, ReplayProgress, ReplayRequest, StoredRun } from './replay-run.js';
+import { noCounts, type ReplayCounts, type ReplayProgress, type ReplayRequest, type StoredRun } from './replay-run.js';
 
 const migrations: readonly Migration[] = [
   {
@@ -173,6 +173,7 @@ function runOf(row: Row, { now, timeout }: Omit<Heartbeat, 'holder'>): StoredRun
     endedAt: row.ended_at,
     place: row.place,
     mark: row.mark,
-    counts: JSON.parse(row.counts) as ReplayCounts,
+    // a run of an earlier release lacks counts that were added or renamed later
+    counts: { ...noCounts(), ...(JSON.parse(row.counts) as Partial<ReplayCounts>) },
   };
 }

@@ -111,7 +111,7 @@ class Sender {
   #note(entry: HistoryEntry): void {
     const counts = { ...this.#run.counts };
     const selected = this.#select(entry.event);
-    if (selected === 'command') counts.commands += 1;
+    if (selected === 'command') counts.skippedCommands += 1;
     if (selected === 'too_old') counts.tooOld += 1;
     if (selected === 'send') {
       const { type } = entry.event;

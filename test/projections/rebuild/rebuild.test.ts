@@ -168,7 +168,9 @@ describe('rebuilding a projection', function () {
       await part.caughtUp();
       await store.transaction(({ sql }) => damage(sql));
       await append(store, begun(2));
-      expect(await rejection(part.caughtUp())).to.have.property('message').that.contains('no such table: job_list__1');
+      expect(await rejection(part.caughtUp()))
+        .to.have.property('message')
+        .that.contains('no such table: job_list__1');
       const dry = await rebuild({ dryRun: true });
       expect(dry).to.include({ swapped: false, comparedAt: 1, handled: 1 });
       expect(dry.difference).to.deep.equal([

@@ -100,7 +100,7 @@ describe('the session of an operator in a program', function () {
       who: 'a test',
     });
     expect(replay).to.deep.include({ from: 'log', warnings: [] });
-    expect(await replay.dryRun()).to.deep.include({ sent: 3, alreadyDone: null });
+    expect(await replay.dryRun()).to.deep.include({ wouldSend: 3, alreadyDone: null });
     expect(await session.replays()).to.deep.equal({ items: [], total: 0 });
 
     const run = await replay.start();
@@ -141,7 +141,7 @@ describe('the session of an operator in a program', function () {
       expect(await codeOf(prepare('views', options)), JSON.stringify(options)).to.equal('replay.refused');
     }
     const reading = await prepare('views', { access: 'read' });
-    expect((await reading.dryRun()).sent).to.equal(1);
+    expect((await reading.dryRun()).wouldSend).to.equal(1);
     expect(await codeOf(reading.start())).to.equal('replay.refused');
     expect(await session.replays()).to.deep.equal({ items: [], total: 0 });
   });

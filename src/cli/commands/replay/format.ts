@@ -10,8 +10,8 @@ export function formatRun({ worker, counts, again }: ReplayRun): string[] {
 
 /** The result of a dry run as text. */
 export function formatDryRun(worker: string, result: ReplayDryRun): string[] {
-  const { sent, alreadyDone } = result;
-  const lines = [`Would send ${sent} to ${worker}${byType(result)}`];
+  const { wouldSend, alreadyDone } = result;
+  const lines = [`Would send ${wouldSend} to ${worker}${byType(result)}`];
   if (alreadyDone === null) {
     lines.push(`How many of them ${worker} has handled is unknown: its store is on another machine.`);
   } else {
@@ -20,14 +20,14 @@ export function formatDryRun(worker: string, result: ReplayDryRun): string[] {
   return [...lines, ...skipped(result)];
 }
 
-function byType({ byType: counts }: ReplayCounts): string {
+function byType({ byType: counts }: Pick<ReplayCounts, 'byType'>): string {
   const parts = Object.entries(counts).map(([type, count]) => `${type} ${count}`);
   return parts.length === 0 ? '.' : `: ${parts.join(', ')}.`;
 }
 
-function skipped({ commands, tooOld, unreadable }: ReplayCounts): string[] {
+function skipped({ skippedCommands, tooOld, unreadable }: Omit<ReplayCounts, 'sent'>): string[] {
   return [
-    ...(commands > 0 ? [`Skipped ${commands} commands (--commands sends them too).`] : []),
+    ...(skippedCommands > 0 ? [`Skipped ${skippedCommands} commands (--commands sends them too).`] : []),
     ...(tooOld > 0
       ? [
           `Refused ${tooOld} that are older than an inbox remembers (STREAM_MAX_AGE): they may have been handled. ` +

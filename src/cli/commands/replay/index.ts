@@ -107,7 +107,7 @@ async function printDryRun(
   const unread = result.alreadyDone === null ? [store] : [];
   if (json === true) {
     const about = { worker: name, from: replay.from };
-    context.printJson({ ...about, ...result, total: result.sent, unread }, 2);
+    context.printJson({ ...about, ...result, total: result.wouldSend, unread }, 2);
   } else {
     for (const line of formatDryRun(name, result)) context.print(line);
   }

@@ -79,7 +79,7 @@ function recreatedLines(processes: readonly ProcessReport[]): string[] {
   const names = processes.filter(({ topologyRecreated }) => topologyRecreated > 0).map(shortNameOf);
   return [
     `WARNING: topology was missing and has been recreated: ${parts} parts by ${names.join(', ')} since its start; ` +
-      'the messages of deleted queues are lost: flotilla replay sends events again',
+      'the messages of deleted queues are lost: flotilla replay sends events again; shown until the process restarts',
   ];
 }
 

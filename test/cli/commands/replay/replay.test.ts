@@ -93,7 +93,8 @@ describe('flotilla replay', function () {
     expect(await takeMessages(broker, names.queue('adder'), 4)).to.have.length(4);
 
     const looked = await json('--to', 'adder', '--dry-run', '--commands', '--limit', '5');
-    expect(looked).to.deep.include({ worker: 'adder', total: 5, alreadyDone: null, commands: 0 });
+    expect(looked).to.deep.include({ worker: 'adder', total: 5, wouldSend: 5, alreadyDone: null, skippedCommands: 0 });
+    expect(looked).not.to.have.any.keys('sent', 'commands');
     expect(looked.items[4]).to.include({ type: 'job.requested', alreadyDone: null });
   });
 
