@@ -259,7 +259,9 @@ export const errors = {
   'broker.not_amqp': {
     disposal: 'retry',
     message: 'Something other than an AMQP broker answers',
-    remedy: 'Check the port in AMQP_URL (AMQP uses 5672, with TLS 5671), and which program listens there.',
+    remedy:
+      'If AMQP_URL is set, check its port (AMQP uses 5672, with TLS 5671). Otherwise another program has taken the port ' +
+      "of the broker: `ss -ltnp 'sport = :5672'` names it; end or move it.",
   },
   'broker.topology_conflict': {
     disposal: 'fatal',

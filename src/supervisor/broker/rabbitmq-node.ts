@@ -9,13 +9,14 @@ import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { z } from 'zod';
 import { boundedFetch } from '../../net/bounded-fetch.js';
+import { listenerOf } from '../../net/listener-of.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
 import { findRabbitmqServer, pathFor } from './rabbitmq-node/install.js';
 import type { NodeRecord } from './rabbitmq-node/layout.js';
 import * as files from './rabbitmq-node/layout.js';
-import { freePort } from './rabbitmq-node/ports.js';
+import { freePort, isFree } from './rabbitmq-node/ports.js';
 import { failedUpgrade, isUpgrade, refusalOf, versionsOf } from './rabbitmq-node/data-version.js';
 import { recordDataVersion } from './rabbitmq-node/version.js';
 import { ended, runsWith, signalProcess } from './rabbitmq-node/process.js';
@@ -59,7 +60,8 @@ export interface RabbitNode {
   stop(): Promise<void>;
   /** Kills the Erlang VM like `kill -9`; resolves when it has ended. `restart` starts it again. */
   kill(): Promise<void>;
-  /** Starts it again after `kill` or `stop`, on the same ports and data. */
+  /** Starts it again after `kill` or `stop`, on the same ports and data. Throws `broker.not_started`, with the program
+   *  if it is known, while another program listens on one of the ports. */
   restart(): Promise<void>;
 }
 
@@ -67,6 +69,8 @@ const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 30_000;
 /** The script waits for an Erlang VM that has already ended. Without a VM, the script is still starting. */
 const SCRIPT_TIMEOUT_MS = 1000;
+/** A killed process loses its command line shortly before its sockets. */
+const PORT_RELEASE_MS = 1000;
 const POLL_INTERVAL_MS = 150;
 const MAX_START_ATTEMPTS = 3;
 const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
@@ -190,9 +194,22 @@ function nodeFrom(
     kill: () => killProcess(pid, record.marker),
     async restart() {
       await endRabbitNode(dataDir);
+      await requireFreePorts(record);
       ({ record, pid } = await launch(dataDir, { ...record, marker: randomUUID() }, options));
     },
   };
+}
+
+/** The port mapper is not examined: the nodes of a cluster share it. */
+async function requireFreePorts({ ports: { epmd: _, ...own } }: NodeRecord): Promise<void> {
+  const until = performance.now() + PORT_RELEASE_MS;
+  for (const port of Object.values(own)) {
+    let free = await isFree(port);
+    for (; !free && performance.now() < until; free = await isFree(port)) await sleep(POLL_INTERVAL_MS);
+    if (free) continue;
+    const listener = (await listenerOf(port)) ?? `another program (find it with: ss -ltnp 'sport = :${port}')`;
+    throw new FlotillaError('broker.not_started', `port ${port} is taken by ${listener}; end or move that program`);
+  }
 }
 
 async function killProcess(pid: number, marker: string): Promise<void> {

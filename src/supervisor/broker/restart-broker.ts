@@ -21,7 +21,10 @@ export function restartBrokerOnExit(node: RabbitNode, logger: Logger): { end(): 
         failures = 0;
       } catch (error) {
         failures += 1;
-        logger.error('the RabbitMQ node could not be restarted', { error: messageOf(error) });
+        // the rest is the end of the broker's log: a crash dump of Erlang
+        const [cause, ...rest] = messageOf(error).split('\n');
+        logger.error('the RabbitMQ node could not be restarted', { error: cause });
+        if (rest.length > 0) logger.debug('the log of the RabbitMQ node', { log: rest.join('\n') });
       }
     }
   };

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -16,11 +17,13 @@ import {
   rabbitmqctl,
   startRabbitNode,
 } from '../../../src/supervisor/broker/rabbitmq-node.js';
+import { restartBrokerOnExit } from '../../../src/supervisor/broker/restart-broker.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
 import { inbox } from '../../support/inbox.js';
 import { ownNode } from '../../support/rabbitmq.js';
 import { eventually } from '../../support/eventually.js';
+import { recordingLogger } from '../../support/recording-logger.js';
 
 const logger = silentLogger();
 
@@ -146,6 +149,28 @@ describe('a private RabbitMQ node', function () {
     await started.stop();
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
     for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
+  });
+
+  it('names the program that has taken its port when it is restarted', async () => {
+    const { node: mine, remove: removeMine } = await ownNode();
+    const port = Number(new URL(mine.amqpUrl).port);
+    const foreign = createServer().on('error', () => undefined);
+    const { logger: recorded, lines } = recordingLogger('debug');
+    await mine.kill();
+    await eventually(() => foreign.listening || !foreign.listen(port, '127.0.0.1'), { every: 100 });
+    const watch = restartBrokerOnExit(mine, recorded);
+    try {
+      await eventually(() => lines.some(({ level }) => level === 'error'));
+      const error = lines.find(({ level }) => level === 'error')?.error;
+      expect(error).to.match(new RegExp(`^The private broker did not start: port ${port} is taken by [^;\n]+; end or`));
+      if (existsSync('/usr/bin/ss')) expect(error).to.contain(`(pid ${process.pid})`);
+      foreign.close();
+      await eventually(async () => (await adoptRabbitNode(mine.dataDir, { logger })) !== undefined);
+    } finally {
+      foreign.close();
+      await watch.end();
+      await removeMine();
+    }
   });
 
   it('starts a second time after a failure, then names its log', async () => {

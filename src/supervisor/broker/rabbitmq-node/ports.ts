@@ -17,7 +17,7 @@ export async function freePort(wanted: number | undefined, taken: ReadonlySet<nu
 }
 
 /** Whether the port is free. Also tries to connect: some systems allow a second socket to bind next to a wildcard. */
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   return (await canListen(port)) && !(await answers(port));
 }
 
