@@ -26,6 +26,7 @@ export class PublishChannel {
   /** Nothing may be published until `recovered` is called. */
   failed = false;
   #failure: unknown;
+  #isFailureReported = false;
   readonly #backoff = new Backoff(50, 5_000);
 
   constructor(
@@ -48,9 +49,12 @@ export class PublishChannel {
     failpoint('relay.published');
   }
 
-  /** Records progress, so that the next failure starts with the shortest delay. */
+  /** Records a confirm, so that the next failure starts with the shortest delay. */
   progressed(): void {
     this.#backoff.reset();
+    if (this.failed || !this.#isFailureReported) return;
+    this.#isFailureReported = false;
+    this.options.logger.warn('relay: publishes are confirmed again');
   }
 
   /** Drops the channel without a failure; the next publish opens another one. */
@@ -94,6 +98,7 @@ export class PublishChannel {
     const { publisher, logger, onFailure } = this.options;
     const code: ErrorCode = error instanceof FlotillaError ? error.code : 'broker.disconnected';
     onFailure(code);
+    this.#isFailureReported = true;
     logger.warn(`relay: publish not confirmed; republishing from position ${position}`, {
       code,
       error: messageOf(error),

@@ -99,6 +99,8 @@ class ProjectionRunner {
   readonly #backoff = new Backoff(50, 5_000);
   readonly #logger: Logger;
   #waiting: string | undefined;
+  /** Whether the log has an error that stopped the updates. */
+  #isStopReported = false;
   #observedAt = -Infinity;
 
   constructor(
@@ -156,6 +158,7 @@ class ProjectionRunner {
   #report(advance: Advance): void {
     const waiting = advance.kind === 'waiting' ? advance.because : undefined;
     if (waiting === 'outdated' && this.#waiting !== waiting) {
+      this.#isStopReported = true;
       this.#logger.error('projection: built by another version; rebuild it to resume updates');
     }
     this.#waiting = waiting;
@@ -163,7 +166,12 @@ class ProjectionRunner {
     const { poison, passedOver } = advance.step;
     for (const { eventId, code } of passedOver)
       this.#logger.warn('projection: skipped an event', { event: eventId, code });
-    if (poison === undefined) return;
+    if (poison === undefined) {
+      if (this.#isStopReported) this.#logger.warn('projection: updates resumed');
+      this.#isStopReported = false;
+      return;
+    }
+    this.#isStopReported = true;
     const { position, eventId, type, code, message } = poison;
     this.#logger.error('projection: stopped at an event', { position, event: eventId, type, code, error: message });
   }

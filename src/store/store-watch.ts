@@ -96,7 +96,7 @@ export class StoreWatch {
     for (const condition of this.#warnedAt.keys()) {
       if (conditions.has(condition)) continue;
       this.#warnedAt.delete(condition);
-      logger.info(`store ${store.service}: ${condition} recovered`);
+      logger.warn(`store ${store.service}: ${condition} recovered`);
     }
   }
 

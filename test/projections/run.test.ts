@@ -8,7 +8,6 @@ import { runProjections, type ProjectionsPart } from '../../src/projections/run.
 import { projectionDefinitionOf, type Projection } from '../../src/projections/definition.js';
 import { skipEvent, skipsOf } from '../../src/projections/tables/skips.js';
 import type { Store } from '../../src/store/store.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/support/temp-store.js';
@@ -24,16 +23,19 @@ import {
   someEvents,
 } from './support/jobs.js';
 import { rejection } from './support/waiting.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { eventually } from '../support/eventually.js';
 import { seededRandom } from '../support/seed.js';
 
 describe('projections', () => {
+  let log: ReturnType<typeof recordingLogger>;
   let temp: TempStore;
   let store: Store;
   const parts: ProjectionsPart[] = [];
   const metrics = createMetrics();
 
   beforeEach(async () => {
+    log = recordingLogger('warn');
     temp = await createTempStore();
     store = await temp.open();
   });
@@ -46,7 +48,7 @@ describe('projections', () => {
     const part = await runProjections(projections.map(projectionDefinitionOf), {
       store: on,
       instance,
-      logger: silentLogger(),
+      logger: log.logger,
       metrics,
       leaseTtl: 300,
     });
@@ -137,6 +139,11 @@ describe('projections', () => {
       },
     ]);
     expect(await rejection(skipEvent(store, 'picky', decision))).to.have.property('code', 'projection.not_stopped');
+    expect(log.lines.map(({ projection, message }) => `${String(projection)} ${message}`)).to.deep.equal([
+      'picky projection: stopped at an event',
+      'picky projection: skipped an event',
+      'picky projection: updates resumed',
+    ]);
   });
 
   it('find the failing event in a batch, and commit all events before it', async () => {

@@ -38,7 +38,7 @@ export function createClusterWatch(
     }
     const found = [...nodeFindings(nodes), ...ofQueues];
     for (const finding of difference(found, findings)) logger.warn(`Broker: ${finding.detail}`);
-    for (const finding of difference(findings, found)) logger.info(`Broker: resolved: ${finding.detail}`);
+    for (const finding of difference(findings, found)) logger.warn(`Broker: resolved: ${finding.detail}`);
     findings = found;
     const count = nodes.length === 1 ? '1 node' : `${nodes.length} nodes`;
     detail = found.length === 0 ? `${count}, no alarms` : found.map((finding) => finding.detail).join('; ');

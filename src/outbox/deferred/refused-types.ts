@@ -66,7 +66,7 @@ export class RefusedTypes {
         deferred: events,
         types,
       });
-    } else this.options.logger.info('relay: publishing resumed', { deferred: events });
+    } else this.options.logger.warn('relay: publishing resumed', { deferred: events });
   }
 
   refused(type: string, error: FlotillaError, deferred: number): void {
@@ -86,7 +86,7 @@ export class RefusedTypes {
     if (!this.#current.delete(type) || refusal === undefined) return;
     for (const known of [true, false]) this.#log.clear(`${type} ${known}`);
     this.#queriedAt.delete(type);
-    this.options.logger.info('relay: the broker accepts this type again', { type, since: refusal.since });
+    this.options.logger.warn('relay: the broker accepts this type again', { type, since: refusal.since });
   }
 
   /** Forgets all refusals when the lease is lost: the next holder detects them itself. */

@@ -12,12 +12,15 @@ export async function ensureTopology(
   { logger, signal }: { logger: Logger; signal: AbortSignal },
 ): Promise<void> {
   const backoff = new Backoff(1000, 30_000);
+  let hasFailed = false;
   for (;;) {
     try {
       await broker.applyTopology(topology, signal);
+      if (hasFailed) logger.warn('all of the topology is declared');
       return;
     } catch (error) {
       if (!hasCode(error, 'broker.topology_incomplete') || signal.aborted) throw error;
+      hasFailed = true;
       logger.error('cannot declare all of the topology; retrying', { error: error.message });
       await sleep(backoff.next(), signal);
     }

@@ -10,9 +10,15 @@ const GAUGE: Record<CircuitBreakerState, number> = { closed: 0, 'half-open': 1, 
  *  open time is over and the messages in flight are settled, one message is consumed as a probe. When it closes,
  *  consumption resumes with the full prefetch. */
 export function pauseWhileOpen(
-  { definition, clock, metrics, logger, onCircuitBreaker }: PreparedWorker,
-  gate: ConsumptionGate,
-  inFlight: InFlightMessages,
+  {
+    definition,
+    clock,
+    metrics,
+    logger,
+    onCircuitBreaker,
+  }: Pick<PreparedWorker, 'definition' | 'clock' | 'metrics' | 'logger' | 'onCircuitBreaker'>,
+  gate: Pick<ConsumptionGate, 'pause' | 'resume'>,
+  inFlight: Pick<InFlightMessages, 'settled'>,
 ): CircuitBreaker {
   const { name, circuitBreaker: settings, prefetch } = definition;
   const gauge = metrics.breakerState.labels(name);
@@ -27,7 +33,7 @@ export function pauseWhileOpen(
         void gate.pause('circuit breaker');
       }
       if (state === 'closed') {
-        logger.info('Circuit breaker closed; consuming resumed');
+        logger.warn('Circuit breaker closed; consuming resumed');
         void gate.resume('circuit breaker', prefetch);
       }
       onCircuitBreaker?.(state);

@@ -12,7 +12,11 @@ const POLL_INTERVAL_MS = 1_000;
 
 /** Pauses consumption while more than `maxLag` events wait to be published, until half of them are published. This
  *  bounds the backlog of the outbox. Returns a function that stops the monitoring. */
-export function pauseWhileRelayLags(relay: RelayGauge | undefined, gate: ConsumptionGate, logger: Logger): () => void {
+export function pauseWhileRelayLags(
+  relay: RelayGauge | undefined,
+  gate: Pick<ConsumptionGate, 'pause' | 'resume'>,
+  logger: Logger,
+): () => void {
   if (relay === undefined) return () => undefined;
   let paused = false;
   const timer = setInterval(() => {
@@ -22,6 +26,7 @@ export function pauseWhileRelayLags(relay: RelayGauge | undefined, gate: Consump
       void gate.pause('relay');
     } else if (paused && relay.lag <= relay.maxLag / 2) {
       paused = false;
+      logger.warn(`${relay.lag} events wait to be published; consuming resumed`);
       void gate.resume('relay');
     }
   }, POLL_INTERVAL_MS);

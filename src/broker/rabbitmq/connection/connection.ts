@@ -110,7 +110,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   function accept(): void {
     isVerified = true;
     const fields = { connection: name, node: hostOf(urlOf(current)) };
-    if (wasLost) logger.info('connected to the broker', fields);
+    if (wasLost) logger.warn('connected to the broker', fields);
     else logger.debug('connected to the broker', fields);
     wasLost = false;
     state.set(blockedBy === undefined ? 'ready' : 'blocked');
@@ -171,7 +171,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     if (isVerified) state.set('blocked');
   });
   manager.on('unblocked', () => {
-    logger.info('the broker accepts publishes again', { connection: name });
+    logger.warn('the broker accepts publishes again', { connection: name });
     blockedBy = undefined;
     if (isVerified) state.set('ready');
   });

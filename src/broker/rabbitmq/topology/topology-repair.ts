@@ -45,6 +45,7 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   const unrestored = new Map<string, TopologyDifference>();
   let applied: Topology | undefined;
   let isWanted = false;
+  let hasFailed = false;
   let isRouteMissing = false;
   let isRunning = false;
   let runs = 0;
@@ -80,13 +81,19 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
       await admin.restore(applied, found, { bindings });
       unrestored.clear();
       for (const { kind } of found) metrics?.topologyRecreated.inc({ kind });
-      if (found.length === 0) return;
+      if (found.length === 0) {
+        if (hasFailed) logger.warn('the topology is complete again');
+        hasFailed = false;
+        return;
+      }
+      hasFailed = false;
       logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {
         recreated: found.map(({ kind, name }) => `${kind} ${name}`),
       });
     } catch (error) {
       isWanted = true;
       isRouteMissing = bindings;
+      hasFailed = true;
       logger.error('topology is missing and cannot be recreated now; retrying', { error: messageOf(error) });
     }
   }

@@ -157,6 +157,28 @@ describe('topology that is deleted at run time', function () {
     }
   });
 
+  it('is reported as complete after a check that failed', async () => {
+    const logger = recordingLogger();
+    const connection = openConnection({ urls: [real.amqpUrl], name: 'test repair', logger, heartbeat: 10 });
+    const admin = createTopologyAdmin(connection, createManagement({ url: real.managementUrl }), logger);
+    let checks = 0;
+    const failingOnce: TopologyAdmin = {
+      ...admin,
+      missing: (all) => (checks++ === 0 ? Promise.reject(new FlotillaError('broker.timeout')) : admin.missing(all)),
+    };
+    const repair = createTopologyRepair({ admin: failingOnce, connection, logger, metrics });
+    try {
+      await repair.apply(wanted());
+      repair.missing({ kind: 'queue', queue: names.queue('payment') });
+      await eventually(() => lines.some(({ message }) => message === 'the topology is complete again'));
+      const reported = lines.filter(({ message }) => /topology is (missing|complete)/.test(message));
+      expect(reported.map(({ level }) => level)).to.deep.equal(['error', 'warn']);
+    } finally {
+      repair.close();
+      await connection.close();
+    }
+  });
+
   it('is not declared where this process has not applied it', async () => {
     await broker.applyTopology(wanted());
     const foreign = `${real.prefix}foreign`;
