@@ -5,6 +5,7 @@ import { errors, FlotillaError, isErrorCode, type ErrorCode } from '../errors.js
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
 import { formatDuration } from '../duration.js';
+import { watchAnswers } from './watch-answers.js';
 
 /** The messages of a process to its supervisor: it is ready, or a restart would not help. */
 const message = z.discriminatedUnion('type', [
@@ -45,7 +46,11 @@ export interface ChildOptions {
   /** Milliseconds until a process that ended is restarted; doubles with each end, up to `longest`, and is reset when a
    *  process has run for `longest`. */
   backoff?: { first: number; longest: number };
+  /** Milliseconds between two checks whether the process answers. @default 10000 */
+  answerInterval?: number;
 }
+
+const ANSWER_INTERVAL_MS = 10_000;
 
 /** Exit code of a process with an invalid configuration. */
 const WRONG_USE = 2;
@@ -148,11 +153,14 @@ export class SupervisedProcess {
         resolve({ ...(code !== null && { code }), ...(signal !== null && { signal }) }),
       );
     });
-    child.on('message', (sent) => this.#receive(sent));
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
+    child.on('message', (sent) => this.#receive(sent, signal));
     this.#child = child;
     this.#startedAt = (child.pid === undefined ? undefined : await startOf(child.pid)) ?? '';
     this.options.onChange();
     const how = await ended;
+    over.abort();
     this.#child = undefined;
     this.#ready = false;
     this.#url = undefined;
@@ -160,13 +168,17 @@ export class SupervisedProcess {
     return how;
   }
 
-  #receive(sent: unknown): void {
+  /** `signal` aborts when the process ends or is stopped. */
+  #receive(sent: unknown, signal: AbortSignal): void {
     const { data } = message.safeParse(sent);
     if (data?.type === 'fatal') this.#fatal = data;
     if (data?.type !== 'ready') return;
     this.#ready = true;
     this.#url = data.url;
     this.options.onChange();
+    if (data.url === undefined) return;
+    const { logger, answerInterval: interval = ANSWER_INTERVAL_MS } = this.options;
+    void watchAnswers({ name: this.name, pid: this.#child?.pid, url: data.url }, { logger, interval, signal });
   }
 }
 

@@ -90,6 +90,7 @@ export async function up(options: UpOptions): Promise<void> {
   } finally {
     lock.release();
   }
+  options.say('The fleet has stopped.');
 }
 
 async function requirePorts({ host, ports }: UpOptions): Promise<void> {

@@ -34,6 +34,7 @@ describe('up', () => {
       .and.include('Status      npx flotilla status');
     fleet.stop();
     await running;
+    expect(fleet.said.at(-1)).to.equal('The fleet has stopped.');
     const lines = await fleet.lines();
     const ends = lines.filter((line) => line.startsWith('stopped'));
     expect(ends[0]).to.equal('stopped api');

@@ -1,6 +1,6 @@
 // Replaces a process of a fleet: reports that it is ready, and records when it starts and ends.
 import { appendFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
 
 const name = process.argv.slice(2).join(' ');
 const note = (what) => appendFileSync(process.env.FAKE_LOG, `${what} ${name}\n`);
@@ -24,6 +24,8 @@ process.on('SIGINT', () => note('interrupted'));
 process.on('disconnect', () => {
   if (process.env.FAKE_DEAF !== name) end('orphaned');
 });
-createServer().listen(0, '127.0.0.1');
-note('started');
-process.send?.({ type: 'ready', url: 'http://127.0.0.1:1' });
+const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1', () => {
+  note('started');
+  const port = process.env.FAKE_ANSWERS === undefined ? 1 : server.address().port;
+  process.send?.({ type: 'ready', url: `http://127.0.0.1:${port}` });
+});

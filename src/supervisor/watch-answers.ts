@@ -1,0 +1,41 @@
+import { sleep } from '../concurrency/sleep.js';
+import { boundedFetch } from '../net/bounded-fetch.js';
+import type { Logger } from '../telemetry/logger.js';
+
+/** A single failure may be a short pause of the process or of the machine. */
+const FAILURES = 2;
+const MAX_BYTES = 100_000;
+
+export interface WatchAnswersOptions {
+  logger: Logger;
+  /** Milliseconds between two requests, and the time limit of each. */
+  interval: number;
+  signal: AbortSignal;
+}
+
+/** Logs a warning when a process no longer answers HTTP requests, and another one when it answers again. Any status is an
+ *  answer. Resolves when `signal` aborts; never rejects. */
+export async function watchAnswers(
+  { name, pid, url }: { name: string; pid: number | undefined; url: string },
+  { logger, interval, signal }: WatchAnswersOptions,
+): Promise<void> {
+  for (let failures = 0; ;) {
+    await sleep(interval, signal);
+    const answered = await answers(url, interval, signal);
+    if (signal.aborted) return;
+    if (answered && failures >= FAILURES) logger.warn('a process answers again', { child: name, pid });
+    failures = answered ? 0 : failures + 1;
+    if (failures === FAILURES) {
+      logger.warn('a process does not answer: it is stopped, or its event loop is blocked', { child: name, pid });
+    }
+  }
+}
+
+async function answers(url: string, timeout: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await boundedFetch(new URL('/livez', url), { timeout, maxBytes: MAX_BYTES, signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
