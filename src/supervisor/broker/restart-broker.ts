@@ -24,7 +24,7 @@ export function restartBrokerOnExit(node: RabbitNode, logger: Logger): { end(): 
         // the rest is the end of the broker's log: a crash dump of Erlang
         const [cause, ...rest] = messageOf(error).split('\n');
         logger.error('the RabbitMQ node could not be restarted', { error: cause });
-        if (rest.length > 0) logger.debug('the log of the RabbitMQ node', { log: rest.join('\n') });
+        if (rest.length > 0) logger.debug('the log of the RabbitMQ node', { error: rest.join('\n') });
       }
     }
   };
