@@ -7,8 +7,9 @@ const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
  *  Starts with the first checkpoint. */
 export class CheckpointThread {
   #worker: Worker | undefined;
-  /** Resolves with the reason when the thread has ended. */
-  #ended: Promise<Error> | undefined;
+  #ended: Promise<void> | undefined;
+  /** The call that waits for the thread. */
+  #call: { resolve: (failure: string | undefined) => void; reject: (reason: Error) => void } | undefined;
 
   constructor(private readonly path: string) {}
 
@@ -18,11 +19,7 @@ export class CheckpointThread {
     const worker = (this.#worker ??= this.#start());
     worker.ref(); // otherwise the process could end although something waits for the thread
     return new Promise((resolve, reject) => {
-      worker.once('message', (failure: string | undefined) => {
-        worker.unref();
-        resolve(failure);
-      });
-      void this.#ended?.then(reject);
+      this.#call = { resolve, reject };
       worker.postMessage(true);
     });
   }
@@ -41,10 +38,18 @@ export class CheckpointThread {
       workerData: this.path,
       resourceLimits: LIMITS,
     });
+    worker.on('message', (failure: string | undefined) => {
+      worker.unref();
+      this.#call?.resolve(failure);
+      this.#call = undefined;
+    });
     this.#ended = new Promise((resolve) => {
       const end = (reason: Error) => {
-        if (this.#worker === worker) this.#worker = undefined;
-        resolve(reason);
+        resolve();
+        if (this.#worker !== worker) return;
+        this.#worker = undefined;
+        this.#call?.reject(reason);
+        this.#call = undefined;
       };
       worker.once('error', end);
       worker.once('exit', (code) => {
