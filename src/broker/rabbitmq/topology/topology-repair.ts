@@ -81,15 +81,12 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
       await admin.restore(applied, found, { bindings });
       unrestored.clear();
       for (const { kind } of found) metrics?.topologyRecreated.inc({ kind });
-      if (found.length === 0) {
-        if (hasFailed) logger.warn('the topology is complete again');
-        hasFailed = false;
-        return;
-      }
+      if (found.length > 0) {
+        logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {
+          recreated: found.map(({ kind, name }) => `${kind} ${name}`),
+        });
+      } else if (hasFailed) logger.warn('the topology is complete again');
       hasFailed = false;
-      logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {
-        recreated: found.map(({ kind, name }) => `${kind} ${name}`),
-      });
     } catch (error) {
       isWanted = true;
       isRouteMissing = bindings;
