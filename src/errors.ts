@@ -261,7 +261,7 @@ export const errors = {
     message: 'Something other than an AMQP broker answers',
     remedy:
       'If AMQP_URL is set, check its port (AMQP uses 5672, with TLS 5671). Otherwise another program has taken the port ' +
-      "of the broker: `ss -ltnp 'sport = :5672'` names it; end or move it.",
+      'of the broker: `lsof -nP -iTCP:5672 -sTCP:LISTEN` names it; end or move it.',
   },
   'broker.topology_conflict': {
     disposal: 'fatal',

@@ -1,8 +1,9 @@
 import { FlotillaError } from '../errors.js';
+import { listenerCommand } from './listener-of.js';
 
 /** Describes a port on which another process listens, and how to find that process. */
 export function describeTakenPort(host: string, port: number): string {
-  return `port ${port} of ${host} is taken; find the process with: lsof -nP -iTCP:${port} -sTCP:LISTEN`;
+  return `port ${port} of ${host} is taken; find the process with: ${listenerCommand(port)}`;
 }
 
 /** Creates a handler for `catch` that converts a failure to listen into `config.invalid` with the name of the

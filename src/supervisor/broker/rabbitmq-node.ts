@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { z } from 'zod';
 import { boundedFetch } from '../../net/bounded-fetch.js';
-import { listenerOf } from '../../net/listener-of.js';
+import { describeListener } from '../../net/listener-of.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
@@ -207,7 +207,7 @@ async function requireFreePorts({ ports: { epmd: _, ...own } }: NodeRecord): Pro
     let free = await isFree(port);
     for (; !free && performance.now() < until; free = await isFree(port)) await sleep(POLL_INTERVAL_MS);
     if (free) continue;
-    const listener = (await listenerOf(port)) ?? `another program (find it with: ss -ltnp 'sport = :${port}')`;
+    const listener = await describeListener(port);
     throw new FlotillaError('broker.not_started', `port ${port} is taken by ${listener}; end or move that program`);
   }
 }
