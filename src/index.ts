@@ -100,7 +100,7 @@ export {
   type ReplayDeadLettersOptions,
 } from './dead-letters/operations/replay-dead-letters.js';
 export type { PreparedReplay, PrepareReplayOptions } from './replay/prepare-replay.js';
-export type { ReplayDryRun } from './replay/dry-run.js';
+export type { DryRunOptions, ReplayDryRun } from './replay/dry-run.js';
 export type { ReplaySelection } from './replay/history/history.js';
 export type { ReplayCallbacks, ReplayCounts, ReplayRequest, ReplayRun } from './replay/runs/replay-run.js';
 

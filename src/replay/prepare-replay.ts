@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { checkRequest } from './check-request.js';
-import { dryRun, type ReplayDryRun } from './dry-run.js';
+import { dryRun, type DryRunOptions, type ReplayDryRun } from './dry-run.js';
 import type { ReplaySelection } from './history/history.js';
 import type { ReplayContext } from './replay-context.js';
 import type { ReplayCallbacks, ReplayRequest, ReplayRun } from './runs/replay-run.js';
@@ -38,7 +38,7 @@ export interface PreparedReplay {
   /** Consequences that an operator may not expect, each in one sentence without a full stop. */
   readonly warnings: readonly string[];
   /** Reads history and counts what `start` would send. Changes nothing. */
-  dryRun(callbacks?: Pick<ReplayCallbacks, 'onProgress'>): Promise<ReplayDryRun>;
+  dryRun(options?: DryRunOptions): Promise<ReplayDryRun>;
   /** Sends the events to the worker's queue. Resolves with the run: done, or interrupted if the signal of the session
    *  aborted. Rejects with `replay.refused` while another replay to the worker is running, with `replay.held_up` if the
    *  worker does not handle the events, and with `broker.*` and `log.*`; the run is then interrupted and can be resumed. */
@@ -71,7 +71,7 @@ export async function prepareReplay(
   return {
     from: context.history.from,
     warnings,
-    dryRun: (callbacks) => dryRun(context, request, { ...callbacks, signal }),
+    dryRun: (options) => dryRun(context, request, { ...options, signal }),
     start: async (callbacks) => {
       if (access === 'read') throw new FlotillaError('replay.refused', `it was prepared with access 'read'`);
       return startReplay(context, request, { ...callbacks, signal });

@@ -13,7 +13,7 @@ import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output/print-list.js';
 import { createProgress } from '../../shared/output/progress.js';
-import { modeOf, requestOf, type ReplayFlags } from './request.js';
+import { items, modeOf, requestOf, type ReplayFlags } from './request.js';
 import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 import { formatDryRun, formatRun } from './format.js';
 
@@ -38,6 +38,7 @@ export function register(program: Command, context: Context): void {
     .option('--again', 'also handled events, for a worker that declares `replay`')
     .option('--side-effects', 'repeat external side effects')
     .option('--dry-run', 'only count the events, and those already handled')
+    .option('--items <n>', 'with --dry-run --json: events to list at most, unhandled ones first (default: 100)', items)
     .option('--rate <n>', 'messages per second at most', positive)
     .option('--limit <n>', 'messages to send at most', wholeNumber)
     .option('--force', 'also events that the inbox may have forgotten, and a reset with an incomplete history')
@@ -97,12 +98,12 @@ async function confirmAgain(
 async function printDryRun(
   replay: PreparedReplay,
   { name, store }: WorkerDefinition,
-  { json }: ReplayFlags,
+  { json, items: maxItems }: ReplayFlags,
   context: Context,
 ): Promise<void> {
   const progress = createProgress();
   const result = await replay
-    .dryRun({ onProgress: (scanned, size) => progress.show(scanned, size, 'read') })
+    .dryRun({ maxItems, onProgress: (scanned, size) => progress.show(scanned, size, 'read') })
     .finally(progress.end);
   const unread = result.alreadyDone === null ? [store] : [];
   if (json === true) {

@@ -1,8 +1,10 @@
+import { InvalidArgumentError } from 'commander';
 import type { ReplaySelection } from '../../../replay/history/history.js';
 import type { PrepareReplayOptions } from '../../../replay/prepare-replay.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operatorName } from '../../shared/session.js';
 import { UsageError } from '../../shared/failure.js';
+import { wholeNumber } from '../../shared/input/arguments.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
 
 export interface ReplayFlags {
@@ -20,6 +22,7 @@ export interface ReplayFlags {
   again?: boolean;
   sideEffects?: boolean;
   dryRun?: boolean;
+  items?: number;
   rate?: number;
   limit?: number;
   force?: boolean;
@@ -30,10 +33,23 @@ export interface ReplayFlags {
 /** The options that --resume and --list accept: the others were given when the replay started. */
 const ALWAYS: ReadonlySet<string> = new Set(['to', 'resume', 'list', 'rate', 'verified', 'json', 'yes']);
 
+/** The listed events are held in memory. */
+const MAX_ITEMS = 100_000;
+
+/** Parses the number of events that a dry run lists. */
+export function items(text: string): number {
+  const value = wholeNumber(text);
+  if (value > MAX_ITEMS) throw new InvalidArgumentError(`It must be at most ${MAX_ITEMS}.`);
+  return value;
+}
+
 /** The mode of the command. Throws `UsageError`. */
 export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
   const given = [flags.to, flags.resume, flags.list].filter((flag) => flag !== undefined);
   if (given.length !== 1) throw new UsageError('use one of --to <worker>, --resume <run> and --list');
+  if (flags.items !== undefined && !(flags.dryRun === true && flags.json === true)) {
+    throw new UsageError('--items requires --dry-run --json');
+  }
   if (flags.to !== undefined) return 'start';
   const surplus = Object.entries(flags).filter(
     ([name, value]) => !ALWAYS.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),

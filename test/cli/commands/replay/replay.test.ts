@@ -112,6 +112,32 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--force'])).code).to.equal(0);
   });
 
+  it('lists unhandled events first in a dry run as JSON, and states how many events are omitted', async () => {
+    const events = range(1, 120).map((n) => eventOf('job.begun', n));
+    await publish(...events);
+    await deploy();
+    const store = await place.openStore('adder');
+    for (const { id } of events.slice(0, 117)) await store.markHandled({ consumer: 'adder', source: 'shop', id });
+    await store.close();
+    const ids = (list: { id: string }[]) => list.map(({ id }) => id);
+    const look = async (...options: string[]) => {
+      const { items, ...counts } = await json('--to', 'adder', '--dry-run', ...options);
+      expect(counts).to.deep.include({ total: 120, wouldSend: 120, alreadyDone: 117 });
+      return { ids: ids(items), omitted: counts.omitted };
+    };
+    const unhandled = ids(events.slice(117));
+    expect(await look()).to.deep.equal({ ids: [...ids(events.slice(0, 97)), ...unhandled], omitted: 20 });
+    expect(await look('--items', '2')).to.deep.equal({ ids: unhandled.slice(0, 2), omitted: 118 });
+    expect(await look('--items', '1000')).to.deep.equal({ ids: ids(events), omitted: 0 });
+    for (const wrong of [
+      ['--items', '5'],
+      ['--dry-run', '--items', '5'],
+      ['--dry-run', '--json', '--items', '100001'],
+    ]) {
+      expect(await run(['--to', 'adder', ...wrong]), wrong.join(' ')).to.include({ code: 2, out: '' });
+    }
+  });
+
   it('replays only the events in the store of their service with --verified', async () => {
     const store = await place.openStore('plain');
     const [genuine, changed, forged] = [1, 2, 3].map((n) => ({ ...eventOf('job.begun', n), source: 'plain' }));
