@@ -44,6 +44,7 @@ export const LOG_FIELDS = {
   exitCode: ['flotilla.exit.code', 'the exit code of a process'],
   signal: ['flotilla.exit.signal', 'the signal that ended a process'],
   suppressed: ['flotilla.suppressed', 'similar entries that were suppressed since the last one'],
+  faultSeconds: ['flotilla.fault.duration_s', 'seconds from the begin of a fault to its end'],
   missing: ['flotilla.missing', 'log lines that could not be written'],
 
   // the HTTP request

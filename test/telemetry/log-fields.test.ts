@@ -5,7 +5,7 @@ import ts from 'typescript';
 import { LOG_FIELDS } from '../../src/telemetry/log-fields.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const METHODS = new Set(['error', 'warn', 'info', 'debug', 'log', 'child']);
+const METHODS = new Set(['error', 'warn', 'info', 'debug', 'log', 'child', 'failed', 'recovered']);
 
 /** The names of the fields that a file of the library passes to a logger, each with the file. */
 function fieldsIn(file: string): [field: string, where: string][] {
@@ -14,7 +14,10 @@ function fieldsIn(file: string): [field: string, where: string][] {
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
       const { name, expression } = node.expression;
-      if (METHODS.has(name.text) && /(^|[.#])(log|logger|logged|limited)$/.test(expression.getText())) {
+      if (
+        METHODS.has(name.text) &&
+        /(^|[.#])(log|logger|logged|limited|(\w*([fF]aults?|[fF]ailures|renewals|losses)))$/.test(expression.getText())
+      ) {
         for (const argument of node.arguments.filter((each) => ts.isObjectLiteralExpression(each))) {
           for (const { name: field } of argument.properties) if (field) found.push([field.getText(), file]);
         }

@@ -3,6 +3,7 @@ import { Backoff } from '../../concurrency/backoff.js';
 import { sleep } from '../../concurrency/sleep.js';
 import type { LeaseLock, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { LeaseHolder } from './lease-holder.js';
 
@@ -20,9 +21,13 @@ export interface LeaderOptions {
   logger: Logger;
   /** Called after each attempt that finds the lease held by another process. */
   onStandby?: () => Promise<void> | void;
+  /** Milliseconds without a failure after which the log reports the end of a fault. @default 5000 */
+  stableAfter?: number;
   signal: AbortSignal;
 }
 
+/** As long as the longest delay between two attempts, so that repeated failures are one fault. */
+const STABLE_AFTER_MS = 5_000;
 /** Milliseconds between two checks of the lock, which takes 0.2 ms. */
 const LOCK_CHECK_INTERVAL_MS = 150;
 
@@ -36,20 +41,28 @@ export async function runAsLeader(
   options: LeaderOptions,
   work: (lease: LeaseHolder, signal: AbortSignal) => Promise<void>,
 ): Promise<FlotillaError | undefined> {
-  const { store, name, locked = false, logger, onStandby, signal } = options;
+  const { store, name, locked = false, logger, onStandby, stableAfter = STABLE_AFTER_MS, signal } = options;
   const backoff = new Backoff(100, 5_000);
+  const losses = new FaultLog(logger);
+  const failures = new FaultLog(logger, 'error');
+  let failedAt = -Infinity;
   let lock = locked ? store.lockLease(name) : undefined;
   while (!signal.aborted) {
     try {
-      const lease = await LeaseHolder.acquire(store, { ...options, lock });
+      const lease = await LeaseHolder.acquire(store, { ...options, lock, losses });
       lock = undefined;
       if (lease === undefined) {
+        losses.recovered(`${name}: another process holds the lease`);
+        if (performance.now() - failedAt >= stableAfter) failures.recovered(`${name}: another process does the work`);
         await onStandby?.();
         lock = await standBy(options);
       } else {
+        losses.recovered(`${name}: this process holds the lease again`);
+        const stable = setTimeout(() => failures.recovered(`${name}: works again`), stableAfter);
         try {
           await work(lease, AbortSignal.any([signal, lease.lost]));
         } finally {
+          clearTimeout(stable);
           // before the retry delay: the failing work may succeed in another process
           await lease.release();
         }
@@ -57,7 +70,8 @@ export async function runAsLeader(
       backoff.reset();
     } catch (error) {
       if (error instanceof FlotillaError && (isStoreGone(error) || error.code === 'broker.closed')) return error;
-      logger.error(`${name}: failed; retrying`, { error: messageOf(error) });
+      failures.failed(`${name}: failed; retrying`, { error: messageOf(error) });
+      failedAt = performance.now();
       await sleep(backoff.next(), signal);
     }
   }

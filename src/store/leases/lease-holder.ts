@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Lease, LeaseLock, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
@@ -11,6 +12,8 @@ export interface LeaseOptions {
   /** Whether to take the lock of the lease too. @default false */
   locked?: boolean;
   logger: Logger;
+  /** Logs the loss of the lease. The caller logs its end. @default a log of its own */
+  losses?: FaultLog;
 }
 
 /** A lease that this process has acquired; renewed three times within its time to live. */
@@ -19,6 +22,7 @@ export class LeaseHolder {
   readonly lost: AbortSignal;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  readonly #renewals: FaultLog;
   #renewing: Promise<void> | undefined;
 
   private constructor(
@@ -29,6 +33,7 @@ export class LeaseHolder {
     private lock: LeaseLock | undefined,
   ) {
     this.lost = this.#lost.signal;
+    this.#renewals = new FaultLog(options.logger);
     this.#timer = setInterval(() => {
       this.#renewing ??= this.#renew();
     }, options.ttl / 3);
@@ -82,15 +87,17 @@ export class LeaseHolder {
   }
 
   async #renew(): Promise<void> {
-    const { name, holder, ttl, logger } = this.options;
+    const { name, holder, ttl } = this.options;
     const requestedAt = performance.now();
     try {
       const renewed = await this.store.acquireLease(name, holder, ttl);
-      if (renewed?.epoch === this.lease.epoch) this.validUntil = requestedAt + ttl;
-      else this.#lose('another process holds it');
+      if (renewed?.epoch === this.lease.epoch) {
+        this.validUntil = requestedAt + ttl;
+        this.#renewals.recovered(`${name}: the lease is renewed again`);
+      } else this.#lose('another process holds it');
       this.#takeLock();
     } catch (error) {
-      logger.warn(`${name}: the lease could not be renewed; retrying`, { error: messageOf(error) });
+      this.#renewals.failed(`${name}: the lease could not be renewed; retrying`, { error: messageOf(error) });
       this.check();
     }
     this.#renewing = undefined;
@@ -113,7 +120,8 @@ export class LeaseHolder {
     clearInterval(this.#timer);
     this.#unlock();
     if (this.#lost.signal.aborted) return;
-    this.options.logger.warn(`${this.options.name}: lost the lease`, { why });
+    const { name, logger, losses = new FaultLog(logger) } = this.options;
+    losses.failed(`${name}: lost the lease`, { why }, why);
     this.#lost.abort();
   }
 }

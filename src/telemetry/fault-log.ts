@@ -1,0 +1,40 @@
+import { BoundedLog } from './bounded-log.js';
+import type { Logger } from './logger.js';
+
+/** Minimum time between two entries about the same cause of one fault. */
+const REPEAT_INTERVAL_MS = 60_000;
+
+/** Logs a fault of one component: its begin, every other cause, the same cause once a minute, and its end. All entries
+ *  have the same level, so that a log with the begin also has the end. */
+export class FaultLog {
+  #current: { since: number; entries: BoundedLog } | undefined;
+
+  constructor(
+    private readonly logger: Logger,
+    private readonly level: 'warn' | 'error' = 'warn',
+    /** Milliseconds of a monotonic clock. */
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** Whether the fault has begun and not ended. */
+  get isOpen(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Logs a failure. Failures with the same `cause` count as one; by default the cause is the error in the fields. */
+  failed(message: string, fields: Record<string, unknown>, cause = String(fields['error'])): void {
+    this.#current ??= {
+      since: this.now(),
+      entries: new BoundedLog(this.logger, REPEAT_INTERVAL_MS, this.now),
+    };
+    this.#current.entries.log(this.level, cause, message, fields);
+  }
+
+  /** Logs the end of the fault with its duration; does nothing without a fault. */
+  recovered(message: string, fields: Record<string, unknown> = {}): void {
+    if (this.#current === undefined) return;
+    const faultSeconds = Math.round((this.now() - this.#current.since) / 100) / 10;
+    this.#current = undefined;
+    this.logger.log(this.level, message, { ...fields, faultSeconds });
+  }
+}
