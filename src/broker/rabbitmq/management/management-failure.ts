@@ -8,6 +8,8 @@ export interface ManagementFailure {
   tryNext: boolean;
   /** The node answered with a server error: the same request may succeed a moment later. */
   isServerError?: boolean;
+  /** The error of the system, of a request without a response. */
+  cause?: unknown;
 }
 
 const NOT_RABBITMQ =
@@ -38,7 +40,7 @@ export function requestFailure(url: string, error: unknown, timeout: number): Ma
     if (code.startsWith('HPE_')) return `no HTTP; ${NOT_RABBITMQ}`;
     return code === '' ? messageOf(error) : code;
   })();
-  return { reason: `${at}: ${reason}`, tryNext: true };
+  return { reason: `${at}: ${reason}`, tryNext: true, cause: error };
 }
 
 /** Describes a response that does not have the shape of the management API. */

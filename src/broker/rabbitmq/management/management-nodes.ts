@@ -54,18 +54,17 @@ export class ManagementNodes {
       // RabbitMQ answers 500 to a list of queues while one of them is being declared
       const mayPass = outcome.isServerError === true && method === 'GET';
       if (!mayPass || attempt === SERVER_ERROR_ATTEMPTS)
-        throw new FlotillaError('broker.management', `${method} ${nameOf(path)}: ${outcome.reason}`);
+        throw new FlotillaError('broker.management', `${method} ${nameOf(path)}: ${outcome.reason}`, {
+          cause: outcome.cause,
+        });
       await sleep(backoffDelay(attempt, SERVER_ERROR_DELAY));
     }
   }
 
   /** Sends the request to one node after the other. */
-  async #requestOnce(
-    method: Method,
-    path: string,
-  ): Promise<{ answer: unknown } | { reason: string; isServerError?: boolean | undefined }> {
+  async #requestOnce(method: Method, path: string): Promise<{ answer: unknown } | Omit<ManagementFailure, 'tryNext'>> {
     const reasons: string[] = [];
-    let isServerError: boolean | undefined;
+    let last: ManagementFailure | undefined;
     for (let tried = 0; tried < this.#peers.length; tried += 1) {
       const index = (this.#preferred + tried) % this.#peers.length;
       const peer = this.#peers[index];
@@ -76,10 +75,10 @@ export class ManagementNodes {
         return outcome;
       }
       reasons.push(outcome.reason);
-      isServerError = outcome.isServerError;
+      last = outcome;
       if (!outcome.tryNext) break;
     }
-    return { reason: reasons.join('; '), isServerError };
+    return { ...last, reason: reasons.join('; ') };
   }
 
   async #requestFrom(

@@ -1,23 +1,29 @@
+import type { ManagedQueue } from '../../../broker/rabbitmq/management/management.js';
 import { namesFor } from '../../../broker/topology/topology.js';
 import { formatDuration } from '../../../duration.js';
-import { brokerHealth } from '../../../observability/broker/broker-health.js';
+import { messageOf } from '../../../errors.js';
+import { brokerHealth, type BrokerHealth } from '../../../observability/broker/broker-health.js';
 import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observability/broker/queue-timeouts.js';
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/broker/rabbitmq-versions.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
-import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { answeringManagement } from './check-management.js';
 import type { Finding } from './finding.js';
-
-const REQUEST_TIMEOUT_MS = 5000;
 
 /** Checks version, alarms, nodes, leaders and timeouts of the broker. */
 export async function checkCluster(context: Context): Promise<Finding[]> {
   const names = namesFor(context.config.prefix);
-  const management = await openManagement(context, REQUEST_TIMEOUT_MS);
-  const queues = await management.queues(names.queue('')).catch(() => undefined);
-  // reported by the examination of the management API
-  if (queues === undefined) return [];
-  const { version, nodes, findings } = await brokerHealth(management, queues);
+  const management = await answeringManagement(context);
+  if (management === undefined) return [];
+  let queues: ManagedQueue[];
+  let health: BrokerHealth;
+  try {
+    queues = await management.queues(names.queue(''));
+    health = await brokerHealth(management, queues);
+  } catch (error) {
+    return [{ ok: true, warning: true, detail: `not checked: ${messageOf(error)}` }];
+  }
+  const { version, nodes, findings } = health;
   const workers = enabledWorkers(await context.fleet(), context.config).map(({ name, timeout }) => ({
     name,
     timeout,

@@ -4,10 +4,8 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { readSandboxSettings } from '../../../config/worker-settings.js';
-import { maskedUrl } from '../../../config/secrets.js';
 import { requireKey } from '../../../broker/signing/key-registration.js';
 import { namesFor } from '../../../broker/topology/topology.js';
-import { createManagement } from '../../../broker/rabbitmq/management/management.js';
 import { probeBroker } from '../../../broker/rabbitmq/connection/probe.js';
 import { FlotillaError, messageOf, withRemedy } from '../../../errors.js';
 import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../../../supported-node.js';
@@ -24,6 +22,7 @@ import { readProcesses } from '../../../observability/processes/process-registry
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
+import { checkManagement } from './check-management.js';
 import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
 import { operatorPlace } from '../../shared/session.js';
@@ -31,7 +30,6 @@ import { connectOperator } from '../../../runtime/operator/operator-broker.js';
 import { CommandFailed } from '../../shared/failure.js';
 
 const MIN_FREE_DISK_BYTES = 500_000_000;
-const CONNECT_TIMEOUT_MS = 5000;
 
 const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
   node: checkNode,
@@ -41,7 +39,11 @@ const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Fi
   signatures: checkSignatures,
   rabbitmq: checkRabbit,
   broker: async (context) => checkBroker(await brokerAddress(context)),
-  management: checkManagement,
+  management: async (context) => {
+    const address = await brokerAddress(context);
+    const isSet = context.env['AMQP_MANAGEMENT_URL'] !== undefined && address.from !== 'the fleet that runs here';
+    return checkManagement(address, { isSet });
+  },
   cluster: checkCluster,
   ports: checkPorts,
   disk: checkDisk,
@@ -145,21 +147,6 @@ async function checkRabbit(context: Context): Promise<Finding> {
     ok: false,
     detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then the installation of a package',
   };
-}
-
-async function checkManagement(context: Context): Promise<Finding> {
-  const { managementUrl, from } = await brokerAddress(context);
-  const isSet = context.env['AMQP_MANAGEMENT_URL'] !== undefined && from !== 'the fleet that runs here';
-  const derived = from === 'AMQP_URL' ? 'from AMQP_URL; AMQP_MANAGEMENT_URL is not set' : from;
-  const where = `${maskedUrl(managementUrl)} (${isSet ? 'AMQP_MANAGEMENT_URL' : derived})`;
-  try {
-    const { version } = await createManagement({ url: managementUrl, timeout: CONNECT_TIMEOUT_MS }).overview();
-    return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
-  } catch (error) {
-    if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
-    const without = 'without it alarms are not reported, and surplus bindings and queues stay';
-    return { ok: true, warning: true, detail: `${where}: ${messageOf(error)}; ${without}` };
-  }
 }
 
 async function checkPorts(context: Context): Promise<Finding> {
