@@ -7,6 +7,7 @@ import type { LogBreak } from '../event-log/positions/position.js';
 import type { Store, Tx } from '../store/store.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { readPages } from '../store/read-pages.js';
+import { type FaultLogs } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { lostEventsError, noteLostEvents } from './lost-events.js';
 import { insertRecords, recordOfStored } from './rows.js';
@@ -41,6 +42,8 @@ export interface FillGapsOptions {
   /** Notified when a gap is recorded. */
   breaks: Pick<Wakeup, 'wait'>;
   alarms: Pick<LogAlarms, 'raiseStoreBehind'>;
+  /** Logs stores that cannot be compared with the journal. */
+  comparisons: FaultLogs;
   logger: Logger;
   signal: AbortSignal;
   /** Milliseconds since the epoch. */
@@ -64,17 +67,19 @@ export async function fillGaps(journal: Store, options: FillGapsOptions): Promis
  *  from being filled. */
 async function reportLostEvents(
   journal: Store,
-  { stores, alarms, logger, signal, now }: FillGapsOptions,
+  { stores, alarms, comparisons, signal, now }: FillGapsOptions,
 ): Promise<void> {
   for (const service of stores.services) {
     if (signal.aborted) return;
     try {
       const source = await stores.open(service);
-      const lost = source && (await noteLostEvents(journal, service, source, now()));
+      if (source === undefined) continue;
+      const lost = await noteLostEvents(journal, service, source, now());
+      comparisons.of(service).recovered('journal: store compared again', { service });
       if (lost !== undefined) alarms.raiseStoreBehind(service, lost.count, lostEventsError(lost));
     } catch (error) {
       if (isStoreGone(error)) throw error;
-      logger.warn('journal: store not compared', { service, error: messageOf(error) });
+      comparisons.of(service).failed('journal: store not compared', { service, error: messageOf(error) });
     }
   }
 }

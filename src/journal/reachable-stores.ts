@@ -1,18 +1,23 @@
 import { messageOf } from '../errors.js';
 import type { ServiceStores } from '../store/service-stores.js';
+import { FaultLogs } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 
 const NO_STORES: ServiceStores = { services: [], open: () => Promise.resolve(undefined) };
 
 /** The stores of the services. A store that cannot be opened counts as unreachable; the others remain readable. */
 export function reachableStores(stores: ServiceStores = NO_STORES, logger: Logger): ServiceStores {
+  const faults = new FaultLogs(logger);
   return {
     services: stores.services,
     async open(service) {
+      const fault = faults.of(service);
       try {
-        return await stores.open(service);
+        const store = await stores.open(service);
+        fault.recovered('journal: store of a service can be opened again', { service });
+        return store;
       } catch (error) {
-        logger.warn('journal: store of a service cannot be opened', { service, error: messageOf(error) });
+        fault.failed('journal: store of a service cannot be opened', { service, error: messageOf(error) });
         return undefined;
       }
     },

@@ -7,6 +7,7 @@ import { isAccepted } from '../event-log/consumers/accept-entry.js';
 import { consumeStream, type ConsumerSession, type StreamConsumer } from '../event-log/consumers/stream-consumer.js';
 import { BEFORE_FIRST, positionOf, type LogBreak } from '../event-log/positions/position.js';
 import { failpoint } from '../failpoints.js';
+import { FaultLog, FaultLogs } from '../telemetry/fault-log.js';
 import type { ServiceStores } from '../store/service-stores.js';
 import type { Tx } from '../store/store.js';
 import type { StreamWorkerContext } from '../worker/definition/worker-definition.js';
@@ -19,13 +20,15 @@ import { insertRecords, recordOfEntry } from './rows.js';
  *  Beside it, the leading process fills gaps from the stores of the services. */
 export function runJournal(context: StreamWorkerContext): StreamConsumer {
   const stores = reachableStores(context.serviceStores, context.logger);
-  return consumeStream(context, (session) => runSession(session, context, stores));
+  const comparisons = new FaultLogs(context.logger);
+  return consumeStream(context, (session) => runSession(session, context, stores, comparisons));
 }
 
 async function runSession(
   session: ConsumerSession,
   context: StreamWorkerContext,
   stores: ServiceStores,
+  comparisons: FaultLogs,
 ): Promise<void> {
   const { store, logger } = context;
   await migrateJournal(store);
@@ -34,7 +37,7 @@ async function runSession(
   session.reportOffset(session.checkpoint ?? BEFORE_FIRST);
   const { alarms } = session;
   const signal = AbortSignal.any([session.signal, over.signal]);
-  const filling = keepFillingGaps(context, { stores, breaks, alarms, logger, signal, now: Date.now });
+  const filling = keepFillingGaps(context, { stores, breaks, alarms, comparisons, logger, signal, now: Date.now });
   try {
     for await (const part of session.follow({ from: session.checkpoint })) {
       if (!session.isLeading()) break;
@@ -88,11 +91,18 @@ async function recordBreak(session: ConsumerSession, { store }: StreamWorkerCont
 async function keepFillingGaps({ store, worker }: StreamWorkerContext, options: FillGapsOptions): Promise<void> {
   const { logger, signal } = options;
   const backoff = new Backoff(100, 30_000);
+  const fault = new FaultLog(logger);
+  const breaks = {
+    wait(limit: number) {
+      fault.recovered(`${worker}: background work succeeds again`);
+      return options.breaks.wait(limit);
+    },
+  };
   while (!signal.aborted) {
     try {
-      await fillGaps(store, options);
+      await fillGaps(store, { ...options, breaks });
     } catch (error) {
-      logger.warn(`${worker}: background work failed; retrying`, { error: messageOf(error) });
+      fault.failed(`${worker}: background work failed; retrying`, { error: messageOf(error) });
       await sleep(backoff.next(), signal);
     }
   }

@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { DeferredEvents } from './deferred/deferred-events.js';
 import { saveDeferred } from './deferred/deferred-rows.js';
@@ -32,7 +33,7 @@ export class CheckpointSaver {
   dueAt = Infinity;
   #saved: number;
   #passed: number;
-  #failed = false;
+  readonly #fault: FaultLog;
   #savedAt = -Infinity;
   #saving: Promise<void> | undefined;
 
@@ -42,6 +43,7 @@ export class CheckpointSaver {
   ) {
     this.#saved = checkpoint;
     this.#passed = checkpoint;
+    this.#fault = new FaultLog(options.logger);
   }
 
   /** Records that all events up to this position are confirmed or deferred. Returns true if this scheduled a save. */
@@ -53,7 +55,7 @@ export class CheckpointSaver {
   }
 
   saveWhenDue(): void {
-    const much = !this.#failed && this.#passed - this.#saved >= this.options.batchSize;
+    const much = !this.#fault.isOpen && this.#passed - this.#saved >= this.options.batchSize;
     if (much || performance.now() >= this.dueAt) this.save();
   }
 
@@ -78,7 +80,7 @@ export class CheckpointSaver {
   }
 
   async #move(): Promise<void> {
-    const { store, lease, logger, deferred, onSaved } = this.options;
+    const { store, lease, deferred, onSaved } = this.options;
     const to = this.#passed;
     const changes = deferred.takeChanges();
     failpoint('relay.confirmed');
@@ -88,13 +90,12 @@ export class CheckpointSaver {
         if (await store.moveLeasedCheckpoint(lease.lease, this.#saved, to)) this.#saved = to;
         else lease.lose();
       }
-      this.#failed = false;
+      this.#fault.recovered('relay: the checkpoint is saved again');
       this.#savedAt = performance.now();
       this.dueAt = this.#pending ? this.#nextSave() : Infinity;
     } catch (error) {
       deferred.restoreChanges(changes);
-      logger.warn('relay: the checkpoint could not be saved; retrying', { error: messageOf(error) });
-      this.#failed = true;
+      this.#fault.failed('relay: the checkpoint could not be saved; retrying', { error: messageOf(error) });
       this.dueAt = performance.now() + RETRY_DELAY_MS;
     }
     onSaved();

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { AppendWakeup } from '../store/append-wakeup.js';
@@ -19,6 +20,7 @@ export async function fireDueTimers(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const fault = new FaultLog(logger);
   const backoff = new Backoff(250, 5_000);
   const wakeup = new AppendWakeup(store, signal);
   let next: number | undefined;
@@ -32,12 +34,13 @@ export async function fireDueTimers(
         backoff.reset();
         continue;
       }
+      fault.recovered('relay: timers are fired again');
       await sleep(PAUSE_MS, signal);
       const isNotified = await wakeup.wait(Math.min(POLL_INTERVAL_MS, Math.max(1, (next ?? Infinity) - clock())));
       if (isNotified) isKnown = false;
     } catch (error) {
       if (signal.aborted) break;
-      logger.warn('relay: timers could not be fired; retrying', { error: messageOf(error) });
+      fault.failed('relay: timers could not be fired; retrying', { error: messageOf(error) });
       await sleep(backoff.next(), signal);
     }
   }

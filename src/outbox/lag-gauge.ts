@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { countDeferred } from './deferred/deferred-rows.js';
 import { AppendWakeup } from '../store/append-wakeup.js';
@@ -29,12 +30,14 @@ export class LagGauge {
 
   /** Measures periodically until the signal aborts. Never rejects. */
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
+    const fault = new FaultLog(logger);
     const wakeup = new AppendWakeup(this.store, signal);
     while (!signal.aborted) {
       try {
         await this.measure();
+        fault.recovered('relay: the lag is measured again');
       } catch (error) {
-        if (!signal.aborted) logger.warn('relay: the lag could not be measured', { error: messageOf(error) });
+        if (!signal.aborted) fault.failed('relay: the lag could not be measured', { error: messageOf(error) });
       }
       await sleep(MEASURE_INTERVAL_MS, signal);
       if (this.lag === 0 && !signal.aborted) await wakeup.wait(IDLE_INTERVAL_MS);

@@ -5,6 +5,7 @@ import { AppendWakeup } from '../store/append-wakeup.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { ProjectionDefinition } from './definition.js';
@@ -98,9 +99,8 @@ class ProjectionRunner {
   readonly #model: LiveModel;
   readonly #backoff = new Backoff(50, 5_000);
   readonly #logger: Logger;
-  #waiting: string | undefined;
-  /** Whether the log has an error that stopped the updates. */
-  #isStopReported = false;
+  readonly #stops: FaultLog;
+  readonly #failures: FaultLog;
   #observedAt = -Infinity;
 
   constructor(
@@ -110,6 +110,8 @@ class ProjectionRunner {
     const { name, version } = projection;
     this.seen = { name, status: 'running', position: 0, behind: 0, generation: 0, version, stop: undefined };
     this.#logger = options.logger.child({ projection: name });
+    this.#stops = new FaultLog(this.#logger, 'error');
+    this.#failures = new FaultLog(this.#logger);
     this.#model = new LiveModel(options.store, projection, options.now ?? Date.now);
   }
 
@@ -148,32 +150,34 @@ class ProjectionRunner {
     } catch (error) {
       if (!isTransient(error) || isStoreGone(error)) throw error;
       // another process wrote the model, which is expected, or the store failed
-      const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
-      this.#logger[level]('projection: a batch was rolled back', { error: messageOf(error) });
+      const message = 'projection: a batch was rolled back';
+      if (hasCode(error, 'projection.conflict')) this.#logger.debug(message, { error: messageOf(error) });
+      else this.#failures.failed(message, { error: messageOf(error) });
       await this.#observe();
       await sleep(this.#backoff.next(), signal);
     }
   }
 
   #report(advance: Advance): void {
-    const waiting = advance.kind === 'waiting' ? advance.because : undefined;
-    if (waiting === 'outdated' && this.#waiting !== waiting) {
-      this.#isStopReported = true;
-      this.#logger.error('projection: built by another version; rebuild it to resume updates');
+    if (advance.kind === 'waiting') {
+      if (advance.because !== 'outdated') return;
+      this.#stops.failed('projection: built by another version; rebuild it to resume updates', {}, advance.because);
+      return;
     }
-    this.#waiting = waiting;
-    if (advance.kind === 'waiting') return;
+    this.#failures.recovered('projection: batches are committed again');
     const { poison, passedOver } = advance.step;
     for (const { eventId, code } of passedOver)
       this.#logger.warn('projection: skipped an event', { event: eventId, code });
     if (poison === undefined) {
-      if (this.#isStopReported) this.#logger.warn('projection: updates resumed');
-      this.#isStopReported = false;
+      this.#stops.recovered('projection: updates resumed');
       return;
     }
-    this.#isStopReported = true;
     const { position, eventId, type, code, message } = poison;
-    this.#logger.error('projection: stopped at an event', { position, event: eventId, type, code, error: message });
+    this.#stops.failed(
+      'projection: stopped at an event',
+      { position, event: eventId, type, code, error: message },
+      eventId,
+    );
   }
 
   async #observe(): Promise<void> {

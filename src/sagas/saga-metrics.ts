@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './queries.js';
@@ -37,15 +38,17 @@ export class SagaMetrics {
     for (const { name: saga } of this.sagas) this.metrics.sagasOverdue.set({ saga }, overdue.get(saga) ?? 0);
   }
 
-  /** Refreshes every five seconds until the signal aborts. Never rejects: a failed query is logged. */
-  async run(logger: Logger, signal: AbortSignal): Promise<void> {
+  /** Refreshes every `interval` milliseconds until the signal aborts. Never rejects: failed queries are logged. */
+  async run(logger: Logger, signal: AbortSignal, interval = POLL_INTERVAL_MS): Promise<void> {
+    const fault = new FaultLog(logger);
     while (!signal.aborted) {
       try {
         await this.refresh();
+        fault.recovered('Sagas are counted again');
       } catch (error) {
-        if (!signal.aborted) logger.warn('Counting sagas failed; retrying', { error: messageOf(error) });
+        if (!signal.aborted) fault.failed('Counting sagas failed; retrying', { error: messageOf(error) });
       }
-      await sleep(POLL_INTERVAL_MS, signal);
+      await sleep(interval, signal);
     }
   }
 }

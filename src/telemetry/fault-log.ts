@@ -38,3 +38,16 @@ export class FaultLog {
     this.logger.log(this.level, message, { ...fields, faultSeconds });
   }
 }
+
+/** The logs of faults of the same kind, one for each key, such as the name of a store. */
+export class FaultLogs {
+  readonly #faults = new Map<string, FaultLog>();
+
+  constructor(private readonly logger: Logger) {}
+
+  of(key: string): FaultLog {
+    const known = this.#faults.get(key) ?? new FaultLog(this.logger);
+    this.#faults.set(key, known);
+    return known;
+  }
+}

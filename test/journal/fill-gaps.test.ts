@@ -3,15 +3,19 @@ import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
+import { FlotillaError } from '../../src/errors.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
 import { BEFORE_FIRST, type LogBreak } from '../../src/event-log/positions/position.js';
 import type { ServiceStores } from '../../src/store/service-stores.js';
 import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
+import { FaultLogs } from '../../src/telemetry/fault-log.js';
+import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
 import { numbers, openLogFixture, record, type LogFixture } from '../event-log/support/log-fixture.js';
+import { refusingStore } from '../support/refusing-store.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
@@ -36,7 +40,7 @@ describe('a gap of the journal', function () {
     store.query<{ filled_at: string | null; out_of_reach: string | null }>`
       SELECT filled_at, out_of_reach FROM journal_gaps ORDER BY number`;
   /** Fills gaps; `idle` resolves each time no work is left for now. */
-  const filling = (stores: ServiceStores) => {
+  const filling = (stores: ServiceStores, logger: Logger = silentLogger()) => {
     const idle = inbox<() => void>();
     const ending = new AbortController();
     const breaks = { wait: () => new Promise<boolean>((resolve) => idle.put(() => resolve(false))) };
@@ -45,7 +49,8 @@ describe('a gap of the journal', function () {
       raiseStoreBehind: (service: string, events: number, { message }: Error) =>
         void behind.push({ service, events, message }),
     };
-    const options = { stores, breaks, alarms, logger: silentLogger(), signal: ending.signal, now: Date.now };
+    const comparisons = new FaultLogs(logger);
+    const options = { stores, breaks, alarms, comparisons, logger, signal: ending.signal, now: Date.now };
     const running = fillGaps(store, options);
     return {
       behind,
@@ -155,5 +160,54 @@ describe('a gap of the journal', function () {
     await eventually(async () => (await countJournal(store)) === 25);
     await eventually(async () => (await gaps())[0]?.out_of_reach === 'spoilt');
     await worker.stop(5000);
+  });
+
+  it('logs that a store cannot be compared, and when it is compared again', async () => {
+    const { logger, lines } = recordingLogger();
+    let isFailing = false;
+    const source = refusingStore(jobs, (method) =>
+      method === 'event' && isFailing ? new FlotillaError('store.busy') : undefined,
+    );
+    await record(jobs, numbers(1, 3));
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    const gap = filling({ services: ['jobs'], open: async () => source }, logger);
+    let proceed = await gap.idle();
+    isFailing = true;
+    proceed();
+    proceed = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
+    isFailing = false;
+    proceed();
+    proceed = await gap.idle();
+    const faults = lines.filter(({ level }) => level === 'warn');
+    expect(faults.map(({ level, message, service }) => [level, message, service])).to.deep.equal([
+      ['warn', 'journal: store not compared', 'jobs'],
+      ['warn', 'journal: store compared again', 'jobs'],
+    ]);
+    await gap.stop(proceed);
+  });
+
+  it('logs that the background work failed, and when it succeeds again', async () => {
+    const { logger, lines } = recordingLogger('warn');
+    let refusals = 0;
+    const weak = refusingStore(store, (method) =>
+      method === 'query' && new Error().stack?.includes('fillGaps') === true && refusals++ < 2
+        ? new FlotillaError('store.busy')
+        : undefined,
+    );
+    const worker = await startWorker(workerDefinitionOf(defineJournal({ name: 'journal' })), {
+      store: weak,
+      broker: bench.broker,
+      prefix: bench.opened.prefix,
+      instance: 'one',
+      logger,
+    });
+    await eventually(() => lines.length > 1);
+    await worker.stop(5000);
+    expect(lines.map(({ level, message }) => [level, message])).to.deep.equal([
+      ['warn', 'journal: background work failed; retrying'],
+      ['warn', 'journal: background work succeeds again'],
+    ]);
   });
 });

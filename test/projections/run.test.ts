@@ -139,10 +139,12 @@ describe('projections', () => {
       },
     ]);
     expect(await rejection(skipEvent(store, 'picky', decision))).to.have.property('code', 'projection.not_stopped');
-    expect(log.lines.map(({ projection, message }) => `${String(projection)} ${message}`)).to.deep.equal([
-      'picky projection: stopped at an event',
-      'picky projection: skipped an event',
-      'picky projection: updates resumed',
+    expect(
+      log.lines.map(({ level, projection, message }) => `${level} ${String(projection)} ${message}`),
+    ).to.deep.equal([
+      'error picky projection: stopped at an event',
+      'warn picky projection: skipped an event',
+      'error picky projection: updates resumed',
     ]);
   });
 
@@ -229,6 +231,12 @@ describe('projections', () => {
     await part.caughtUp();
     expect(refusals).to.deep.equal([]);
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
+    await eventually(() => log.lines.length > 3);
+    const rolledBack = 'warn projection: a batch was rolled back';
+    expect(log.lines.map(({ level, message }) => `${level} ${message}`)).to.deep.equal([
+      ...[rolledBack, rolledBack, rolledBack],
+      'warn projection: batches are committed again',
+    ]);
   });
 
   it('report their lag while their store cannot write', async () => {

@@ -5,6 +5,7 @@ import { initialState, type SagaStatus } from '../../src/sagas/decision/state.js
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createTempStore, type TempStore } from '../store/support/temp-store.js';
+import { eventually } from '../support/eventually.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { testFleet } from '../support/test-fleet.js';
 import { journeys, tripSaga } from './support/trip.js';
@@ -70,14 +71,17 @@ describe('the metrics of sagas', () => {
   it('continues after a failed query', async () => {
     const { logger, lines } = recordingLogger();
     const stop = new AbortController();
-    const sagaMetrics = new SagaMetrics(await temp.open(), [tripSaga], createMetrics());
-    const warned = new Promise((resolve) => logger.once('data', resolve));
-    const running = sagaMetrics.run(logger, stop.signal);
-    await warned;
+    const store = await temp.open();
+    const sagaMetrics = new SagaMetrics(store, [tripSaga], createMetrics());
+    const running = sagaMetrics.run(logger, stop.signal, 10);
+    await eventually(() => lines.length > 0);
+    await store.migrate('sagas', sagaMigrations);
+    await eventually(() => lines.length > 1);
     stop.abort();
     await running;
-    expect(lines).to.have.length(1);
+    expect(lines).to.have.length(2);
     expect(lines[0]).to.include({ level: 'warn', message: 'Counting sagas failed; retrying' });
+    expect(lines[1]).to.include({ level: 'warn', message: 'Sagas are counted again' });
   });
 });
 

@@ -16,7 +16,9 @@ function fieldsIn(file: string): [field: string, where: string][] {
       const { name, expression } = node.expression;
       if (
         METHODS.has(name.text) &&
-        /(^|[.#])(log|logger|logged|limited|(\w*([fF]aults?|[fF]ailures|renewals|losses)))$/.test(expression.getText())
+        /(^|[.#])(log|logger|logged|limited|[fF]aults?|failures|renewals|losses|ends|stops|of\(\w+\))$/.test(
+          expression.getText(),
+        )
       ) {
         for (const argument of node.arguments.filter((each) => ts.isObjectLiteralExpression(each))) {
           for (const { name: field } of argument.properties) if (field) found.push([field.getText(), file]);

@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.js';
 import type { Definitions } from '../../events/definitions.js';
 import { failpoint } from '../../failpoints.js';
 import type { Store } from '../../store/store.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { storeDeadLetter } from '../storage/store-dead-letter.js';
 import { UNDO_PERIOD_MS } from '../operations/discard-dead-letters.js';
@@ -45,11 +46,14 @@ export function createKeeper(options: KeeperOptions): Keeper {
     async run(signal) {
       await migrateDeadLetters(store);
       const inFlight = new Set<Promise<void>>();
+      const retrying: Retrying = { deliveries: new Set(), fault: new FaultLog(logger, 'error') };
       const consumers = workers.map((worker) =>
         broker.consume(names.dead(worker), {
           prefetch: PREFETCH,
           onDelivery: (delivery) => {
-            const storing = storeWithRetry(options, delivery, worker, signal).finally(() => inFlight.delete(storing));
+            const storing = storeWithRetry(options, delivery, worker, retrying, signal).finally(() =>
+              inFlight.delete(storing),
+            );
             inFlight.add(storing);
           },
         }),
@@ -68,15 +72,23 @@ async function removeBodiesPeriodically(
   { store, logger, now = Date.now }: KeeperOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const fault = new FaultLog(logger);
   while (!signal.aborted) {
     try {
       const removed = await removeOldBodies(store, now() - UNDO_PERIOD_MS, signal);
+      fault.recovered('Bodies of discarded dead letters are removed again');
       if (removed > 0) logger.info('Removed the bodies of discarded dead letters', { deadLetters: removed });
     } catch (error) {
-      logger.warn(`Bodies of discarded dead letters not removed; retrying: ${messageOf(error)}`);
+      fault.failed('Bodies of discarded dead letters not removed; retrying', { error: messageOf(error) });
     }
     await sleep(BODY_REMOVAL_INTERVAL_MS, signal);
   }
+}
+
+/** The dead letters that a keeper could not store yet. */
+interface Retrying {
+  deliveries: Set<Delivery>;
+  fault: FaultLog;
 }
 
 /** Never rejects: a dead letter that cannot be stored stays in flight, and is requeued when the process ends. */
@@ -84,23 +96,28 @@ async function storeWithRetry(
   options: KeeperOptions,
   delivery: Delivery,
   worker: string,
+  { deliveries, fault }: Retrying,
   signal: AbortSignal,
 ): Promise<void> {
-  const { retryAfter = 1000, logger } = options;
+  const { retryAfter = 1000 } = options;
   const gone = AbortSignal.any([delivery.lost, signal]);
-  for (;;) {
+  do {
     try {
       await storeDelivery(options, delivery, worker);
+      deliveries.delete(delivery);
+      if (deliveries.size === 0) fault.recovered('Dead letters are stored again');
       return;
     } catch (error) {
-      logger.error(`Dead letter not stored; retrying: ${messageOf(error)}`, {
+      deliveries.add(delivery);
+      fault.failed('Dead letter not stored; retrying', {
         worker,
         event: delivery.properties.messageId,
+        error: messageOf(error),
       });
     }
     await sleep(retryAfter, gone);
-    if (gone.aborted) return; // requeued, or the channel is closed: it will be redelivered
-  }
+  } while (!gone.aborted); // requeued, or the channel is closed: it will be redelivered
+  deliveries.delete(delivery);
 }
 
 /** Commits the dead letter, then acks it. Returns whether it is new. */

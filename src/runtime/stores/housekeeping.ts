@@ -1,6 +1,7 @@
 import { sleep } from '../../concurrency/sleep.js';
 import { messageOf } from '../../errors.js';
 import type { Store } from '../../store/store.js';
+import { FaultLogs } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ClockJumps } from './clock-jumps.js';
 
@@ -15,11 +16,13 @@ export async function startHousekeeping(
   logger: Logger,
   signal: AbortSignal,
   jumps: Pick<ClockJumps, 'take'> = new ClockJumps(),
+  interval = HOUSEKEEPING_INTERVAL_MS,
 ): Promise<void> {
   const chores: Readonly<Record<string, (store: Store) => Promise<number>>> = {
     'Old inbox rows forgotten': (store) => store.purgeInbox(Date.now() - inboxAge),
     'Old events archived': (store) => store.applyRetention(Date.now()),
   };
+  const faults = new FaultLogs(logger);
   while (!signal.aborted) {
     const jump = jumps.take();
     if (jump !== 0) {
@@ -27,18 +30,20 @@ export async function startHousekeeping(
     }
     for (const store of jump === 0 ? stores : []) {
       for (const [what, chore] of Object.entries(chores)) {
+        const fault = faults.of(`${store.service} ${what}`);
         try {
           const count = await chore(store);
+          fault.recovered(`Housekeeping succeeds again: ${what}`, { store: store.service });
           if (count > 0) logger.debug(what, { store: store.service, count });
         } catch (error) {
           if (signal.aborted) return;
-          logger.warn(`Housekeeping failed; retrying later: ${what}`, {
+          fault.failed(`Housekeeping failed; retrying later: ${what}`, {
             store: store.service,
             error: messageOf(error),
           });
         }
       }
     }
-    await sleep(HOUSEKEEPING_INTERVAL_MS, signal);
+    await sleep(interval, signal);
   }
 }

@@ -16,6 +16,7 @@ import {
   openFixture,
   type DeadLetterFixture,
 } from '../support/dead-letter-fixture.js';
+import { recordingLogger } from '../../support/recording-logger.js';
 import { eventually } from '../../support/eventually.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
@@ -101,21 +102,28 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await pump()).to.equal(1);
     });
 
-    it('retries a dead letter that the store did not accept at first', async () => {
+    it('retries dead letters that the store did not accept at first, and logs the begin and the end of that', async () => {
       const stop = new AbortController();
-      let failures = 2;
+      let failures = 6;
+      const { logger, lines } = recordingLogger();
       const moody: Store = Object.assign(Object.create(bench.store) as Store, {
         service: 'ops',
         migrate: () => Promise.resolve(),
         transaction: (work: Parameters<Store['transaction']>[0]) =>
           failures-- > 0 ? Promise.reject(new FlotillaError('store.busy')) : bench.store.transaction(work),
       });
-      await publishDeadLetters(bench, deadLetterMessage());
-      const keeper = createKeeper({ ...bench, store: moody, definitions, workers: bench.workerNames, retryAfter: 1 });
+      await publishDeadLetters(bench, deadLetterMessage(), deadLetterMessage(), deadLetterMessage());
+      const workers = bench.workerNames;
+      const keeper = createKeeper({ ...bench, store: moody, definitions, workers, logger, retryAfter: 1 });
       const running = keeper.run(stop.signal);
-      await eventually(async () => ((await listDeadLetters(bench.store)).total === 1 ? true : undefined));
+      await eventually(async () => ((await listDeadLetters(bench.store)).total === 3 ? true : undefined));
       stop.abort();
       await running;
+      const faults = lines.filter(({ level }) => level === 'error');
+      expect(faults.map(({ message }) => message)).to.deep.equal([
+        'Dead letter not stored; retrying',
+        'Dead letters are stored again',
+      ]);
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 

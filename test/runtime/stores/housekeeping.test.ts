@@ -2,11 +2,13 @@ import { expect } from 'chai';
 import { ClockJumps } from '../../../src/runtime/stores/clock-jumps.js';
 import { startHousekeeping } from '../../../src/runtime/stores/housekeeping.js';
 import { inboxAge, logAge } from '../../../src/runtime/stores/log-age.js';
+import { FlotillaError } from '../../../src/errors.js';
 import { newId } from '../../../src/events/ids.js';
 import type { Store } from '../../../src/store/store.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { eventOf } from '../../contract/store-events.js';
 import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
+import { recordingLogger } from '../../support/recording-logger.js';
 import { eventually } from '../../support/eventually.js';
 
 describe('housekeeping', () => {
@@ -74,5 +76,25 @@ describe('housekeeping', () => {
   it('keeps inbox rows a day longer than the log', () => {
     expect(logAge('7D')).to.equal(7 * 86_400_000);
     expect(inboxAge('12h')).to.equal(1.5 * 86_400_000);
+  });
+
+  it('logs a failure of a store once, and its end', async () => {
+    const store = await temp.open();
+    let rounds = 0;
+    const failing = Object.assign(Object.create(store) as Store, {
+      service: 'core',
+      purgeInbox: () => (++rounds < 4 ? Promise.reject(new FlotillaError('store.full')) : Promise.resolve(0)),
+      applyRetention: () => Promise.resolve(0),
+    });
+    const ending = new AbortController();
+    const { logger, lines } = recordingLogger();
+    const keeping = startHousekeeping([failing], 1, logger, ending.signal, { take: () => 0 }, 1);
+    await eventually(() => rounds > 5);
+    ending.abort();
+    await keeping;
+    expect(lines.map(({ level, message, store: of }) => [level, message, of])).to.deep.equal([
+      ['warn', 'Housekeeping failed; retrying later: Old inbox rows forgotten', 'core'],
+      ['warn', 'Housekeeping succeeds again: Old inbox rows forgotten', 'core'],
+    ]);
   });
 });
