@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { sleep } from '../concurrency/sleep.js';
 import { z } from 'zod';
 import { errors, FlotillaError, isErrorCode, type ErrorCode } from '../errors.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
 import { formatDuration } from '../duration.js';
@@ -64,6 +65,7 @@ export class SupervisedProcess {
   #ready = false;
   #fatal: { code: ErrorCode; detail: string } | undefined;
   #starts = 0;
+  readonly #ends: FaultLog;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -72,6 +74,7 @@ export class SupervisedProcess {
     private readonly options: ChildOptions,
   ) {
     this.name = spec.name;
+    this.#ends = new FaultLog(options.logger);
   }
 
   get ready(): boolean {
@@ -112,7 +115,6 @@ export class SupervisedProcess {
 
   async #keepRunning(): Promise<void> {
     const { first, longest } = this.options.backoff ?? { first: 500, longest: 30_000 };
-    const { logger } = this.options;
     let delay = first;
     while (!this.#stopping.signal.aborted) {
       const began = performance.now();
@@ -124,13 +126,11 @@ export class SupervisedProcess {
         return;
       }
       if (performance.now() - began >= longest) delay = first;
-      logger.warn('a process ended and is being restarted', {
-        child: this.name,
-        exitCode: how.code,
-        signal: how.signal,
-        error: how.error,
-        in: formatDuration(delay),
-      });
+      this.#ends.failed(
+        'a process ended and is being restarted',
+        { child: this.name, exitCode: how.code, signal: how.signal, error: how.error, in: formatDuration(delay) },
+        String(how.error ?? how.signal ?? how.code),
+      );
       await sleep(delay, this.#stopping.signal);
       delay = Math.min(delay * 2, longest);
     }
@@ -175,6 +175,7 @@ export class SupervisedProcess {
     if (data?.type !== 'ready') return;
     this.#ready = true;
     this.#url = data.url;
+    this.#ends.recovered('a process is ready again', { child: this.name, pid: this.#child?.pid });
     this.options.onChange();
     if (data.url === undefined) return;
     const { logger, answerInterval: interval = ANSWER_INTERVAL_MS } = this.options;
