@@ -12,7 +12,7 @@ import { RefusedTypes } from './deferred/refused-types.js';
 import { RelaySession } from './relay-session.js';
 
 /** The name of the lease and of the checkpoint that it guards. */
-const RELAY = 'relay';
+export const RELAY = 'relay';
 
 /** The codes of failed publishes. */
 const PUBLISH_FAILURES: readonly ErrorCode[] = [

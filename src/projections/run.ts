@@ -92,6 +92,11 @@ function throwIfStopped({ name, status, stop }: ProjectionState): void {
   throw new FlotillaError('projection.poison', `${name}, ${type} at ${position}: ${code}: ${message}`);
 }
 
+/** The name of the lease of the process that updates the projection. */
+export function projectionLease(projection: string): string {
+  return `projection:${projection}`;
+}
+
 /** Keeps one read model up to date while this process holds its lease. */
 class ProjectionRunner {
   /** The state of the model as last observed. */
@@ -120,7 +125,7 @@ class ProjectionRunner {
     const { store, instance, leaseTtl: ttl = 5_000 } = this.options;
     const wakeup = new AppendWakeup(store, signal);
     const onStandby = () => this.#observe();
-    const name = `projection:${this.projection.name}`;
+    const name = projectionLease(this.projection.name);
     const leader = { store, name, holder: instance, ttl, logger: this.#logger, onStandby, signal };
     await runAsLeader(leader, async (lease, leading) => {
       await this.#observe();

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Config } from '../config/load-config.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../events/ids.js';
@@ -14,6 +12,7 @@ import { configuredBroker } from './broker/broker-address.js';
 import { enabledWorkers } from './fleet/enabled-workers.js';
 import { storeRegistry } from './stores/existing-stores.js';
 import { openFleetBroker, type FleetBroker } from './broker/fleet-broker.js';
+import { instanceOf } from './instance.js';
 import { Lifetime } from './lifetime.js';
 import { lockDataDir } from './lock-data-dir.js';
 import { runDirOf, storeUrlOf, type Place } from './place.js';
@@ -79,7 +78,7 @@ async function assemble(
   const address = await configuredBroker(place);
   const lock = lockDataDir(place);
   lifetime.atEnd(async () => lock.release());
-  const instance = `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  const instance = instanceOf(name);
   const build = { service: name, version: libraryVersion(), commit: config.commit };
   const metrics = createMetrics({ process: true, build });
   const keys = loadFleetKeys(place);

@@ -2,6 +2,7 @@ import { sleep } from '../concurrency/sleep.js';
 import { errors, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { describeVacancy } from './leases/lease-ledger.js';
 import type { Store, StoreHealth } from './store.js';
 
 export interface StoreWatchOptions {
@@ -39,7 +40,7 @@ export class StoreWatch {
   /** For `/readyz`: whether commits succeed and leases have holders, or the reasons why not. Reads memory only. */
   check(): { ok: boolean; detail: string } {
     const failure = this.#failure(this.options.store.health());
-    const reasons = [...(failure === undefined ? [] : [failure]), ...this.#vacant.map(vacancy)];
+    const reasons = [...(failure === undefined ? [] : [failure]), ...this.#vacant.map(describeVacancy)];
     return reasons.length === 0 ? { ok: true, detail: 'commits' } : { ok: false, detail: reasons.join('; ') };
   }
 
@@ -71,7 +72,7 @@ export class StoreWatch {
     this.#report(
       new Map([
         ...(failing === undefined ? [] : [['commits', failing] as const]),
-        ...vacant.map((lease) => [`lease ${lease.name}`, vacancy(lease)] as const),
+        ...vacant.map((lease) => [`lease ${lease.name}`, describeVacancy(lease)] as const),
       ]),
     );
     this.#probeWhenDue(health);
@@ -113,10 +114,6 @@ export class StoreWatch {
       })
       .finally(() => (this.#probe = undefined));
   }
-}
-
-function vacancy({ name, for: duration }: StoreHealth['vacant'][number]): string {
-  return `no process has held the lease ${name} for ${seconds(duration)}`;
 }
 
 function seconds(milliseconds: number): string {

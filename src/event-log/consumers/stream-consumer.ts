@@ -41,6 +41,11 @@ export interface StreamConsumer {
   stop: () => Promise<void>;
 }
 
+/** The name of the lease of the process that consumes the stream for the worker. */
+export function streamLease(worker: string): string {
+  return `log:${worker}`;
+}
+
 /** Consumes the stream from the worker's checkpoint, in one process at a time: the holder of the lease
  *  `log:<worker>` runs a session; the others stand by. A session that throws is repeated after a delay. */
 export function consumeStream(
@@ -55,7 +60,7 @@ export function consumeStream(
     state.status = 'standby';
   };
   const running = runAsLeader(
-    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
+    { store, name: streamLease(worker), holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
     async (lease, signal) => {
       const session = new ConsumerSession(options, lease, signal, alarms, state);
       await session.loadCheckpoint();

@@ -74,7 +74,7 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
 }
 
 /** Whether the process exists. Signal 0 only checks; EPERM means that it exists and belongs to another user. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

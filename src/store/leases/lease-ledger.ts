@@ -1,3 +1,5 @@
+import { formatAge } from '../../duration.js';
+
 /** A lease for which this process competes and that no process has held for several times its duration. */
 export interface VacantLease {
   name: string;
@@ -7,7 +9,13 @@ export interface VacantLease {
 
 /** A lease without a holder for this multiple of its duration is vacant. A regular change of holder takes one
  *  duration. */
-const VACANT_AFTER_TTLS = 3;
+export const VACANT_AFTER_TTLS = 3;
+
+/** `no process has held the lease relay for 44 s`, and from two minutes on in the unit of `formatAge`. */
+export function describeVacancy({ name, for: duration }: VacantLease): string {
+  const age = duration < 120_000 ? `${Math.round(duration / 1_000)} s` : formatAge(duration);
+  return `no process has held the lease ${name} for ${age}`;
+}
 
 /**
  * Records when each lease that this process competes for was last seen held, by this process or by another one. A lease

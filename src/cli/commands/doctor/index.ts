@@ -22,6 +22,7 @@ import { readProcesses } from '../../../observability/processes/process-registry
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
+import { checkLeases } from './check-leases.js';
 import { checkManagement } from './check-management.js';
 import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
@@ -48,6 +49,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Fi
   ports: checkPorts,
   disk: checkDisk,
   stores: checkStores,
+  leases: checkLeases,
 };
 
 export function register(program: Command, context: Context): void {

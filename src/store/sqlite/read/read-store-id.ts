@@ -1,17 +1,15 @@
 import { statSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import { FlotillaError, hasCode } from '../../../errors.js';
 import { storeError } from '../sqlite-errors.js';
+import { readDatabase } from './read-database.js';
 
 /** Whether a file is a store or its archive. Never throws: an unreadable file is neither. */
 export function isStoreFile(path: string): boolean {
   try {
-    const db = new Database(path, { readonly: true, fileMustExist: true });
-    try {
-      return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'flotilla_events'").get() !== undefined;
-    } finally {
-      db.close();
-    }
+    return readDatabase(
+      path,
+      (db) => db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'flotilla_events'").get() !== undefined,
+    );
   } catch {
     return false;
   }
@@ -22,14 +20,11 @@ export function isStoreFile(path: string): boolean {
 export function readStoreId(path: string): string | undefined {
   if (statSync(path).size === 0) throw new FlotillaError('store.damaged', `${path}: it is empty`);
   try {
-    const db = new Database(path, { readonly: true, fileMustExist: true });
-    try {
+    return readDatabase(path, (db) => {
       const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'flotilla_store'").pluck().get();
       if (table === undefined) return undefined;
       return db.prepare<unknown[], string>('SELECT id FROM flotilla_store WHERE one = 1').pluck().get();
-    } finally {
-      db.close();
-    }
+    });
   } catch (error) {
     const known = storeError(error);
     throw hasCode(known, 'store.damaged') ? new FlotillaError('store.damaged', `${path}: ${known.message}`) : known;

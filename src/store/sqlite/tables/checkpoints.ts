@@ -1,7 +1,8 @@
 import type { Lease } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 
-interface LeaseRow {
+/** The stored part of a lease. */
+export interface LeaseRow {
   holder: string;
   epoch: number;
   /** Milliseconds since the epoch. */
@@ -65,7 +66,7 @@ export class Checkpoints {
     const current = this.#current(name);
     const now = this.clock();
     const isOthers = current !== undefined && current.holder !== holder && current.holder !== ended;
-    if (isOthers && isValid(current, now, ttl)) {
+    if (isOthers && isValidLease(current, now, ttl)) {
       return { lease: undefined, term: `${current.epoch} ${current.expires}` };
     }
     const epoch = current?.holder === holder ? current.epoch : (current?.epoch ?? 0) + 1;
@@ -85,6 +86,10 @@ export class Checkpoints {
 /** Whether the lease is still valid. An end further away than the lease's duration was written before the clock was
  *  set back, and counts as expired. A live holder corrects it at its next renewal; until then two processes may work
  *  at the same time, which epochs and checkpoints make harmless. */
-function isValid({ expires, ttl }: LeaseRow, now: number, requested: number): boolean {
+export function isValidLease(
+  { expires, ttl }: Pick<LeaseRow, 'expires' | 'ttl'>,
+  now: number,
+  requested: number,
+): boolean {
   return expires > now && expires <= now + (ttl ?? requested);
 }

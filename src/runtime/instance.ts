@@ -1,0 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { isAlive } from '../observability/processes/process-registry.js';
+
+/** Returns a name of this process that no other process has: `payment@host:4711:1a2b3c`. */
+export function instanceOf(name: string): string {
+  return `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+}
+
+/** Whether the process of this name ran on this machine and has ended; undefined if it ran elsewhere. */
+export function hasEnded(instance: string): boolean | undefined {
+  const [, host, pid] = /@(.+):(\d+):[0-9a-f]+$/.exec(instance) ?? [];
+  return host === hostname() ? !isAlive(Number(pid)) : undefined;
+}
