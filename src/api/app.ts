@@ -2,6 +2,7 @@ import type { Express, RequestHandler } from 'express';
 import { FlotillaError, messageOf } from '../errors.js';
 import { packages } from '../packages.js';
 import type { Store } from '../store/store.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { accessLog } from './middleware/access-log.js';
@@ -118,15 +119,19 @@ function checkRoutes(routes: readonly Route[]): void {
 /** Deletes expired replies in the course of a request, so that an idle process does nothing. The request does not wait
  *  for it. */
 function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: Logger): RequestHandler {
+  const fault = new FaultLog(logger);
   let next = clock();
   return (_req, _res, proceed) => {
     const now = clock();
     if (now >= next) {
       next = now + PURGE_INTERVAL_MS;
       idempotency.purge(now - IDEMPOTENCY_RETENTION_MS).then(
-        (purged) => logger.debug('expired idempotency replies deleted', { purged }),
+        (purged) => {
+          fault.recovered('expired idempotency replies are deleted again');
+          logger.debug('expired idempotency replies deleted', { purged });
+        },
         (error: unknown) =>
-          logger.warn('expired idempotency replies could not be deleted; retrying later', { error: messageOf(error) }),
+          fault.failed('expired idempotency replies could not be deleted; retrying later', { error: messageOf(error) }),
       );
     }
     proceed();

@@ -1,6 +1,7 @@
 import type { Router } from 'express';
 import { messageOf } from '../errors.js';
 import { packages } from '../packages.js';
+import { FaultLogs, type FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
@@ -19,12 +20,13 @@ const CHECK_TIMEOUT_MS = 2000;
  *  result of each check. */
 export function healthRoutes(checks: Checks, logger: Logger): Router {
   const routes = packages.express.Router();
+  const faults = new FaultLogs(logger);
   routes.get('/livez', (_req, res) => {
     res.json({ status: 'ok' });
   });
   routes.get('/readyz', async (_req, res) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, await limited(name, check, logger)] as const),
+      Object.entries(checks).map(async ([name, check]) => [name, await limited(name, check, faults.of(name))] as const),
     );
     const ready = results.every(([, { ok }]) => ok);
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not_ready', checks: Object.fromEntries(results) });
@@ -41,7 +43,7 @@ export function metricsRoute({ registry }: Pick<Metrics, 'registry'>): Router {
   return routes;
 }
 
-async function limited(name: string, check: Checks[string], logger: Logger): Promise<CheckResult> {
+async function limited(name: string, check: Checks[string], fault: FaultLog): Promise<CheckResult> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<CheckResult>((resolve) => {
     timer = setTimeout(() => {
@@ -49,9 +51,13 @@ async function limited(name: string, check: Checks[string], logger: Logger): Pro
     }, CHECK_TIMEOUT_MS);
   });
   try {
-    return await Promise.race([check(), late]);
+    const checking = Promise.resolve(check()).then((result) => {
+      fault.recovered('health check runs again', { check: name });
+      return result;
+    });
+    return await Promise.race([checking, late]);
   } catch (error) {
-    logger.warn('health check failed', { check: name, error: messageOf(error) });
+    fault.failed('health check failed', { check: name, error: messageOf(error) });
     return { ok: false, detail: 'failed' };
   } finally {
     clearTimeout(timer);

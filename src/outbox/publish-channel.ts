@@ -3,6 +3,7 @@ import { Backoff } from '../concurrency/backoff.js';
 import { FlotillaError, hasCode, messageOf, type ErrorCode } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { sleep } from '../concurrency/sleep.js';
 import { eventMessage } from './event-message.js';
@@ -26,14 +27,16 @@ export class PublishChannel {
   /** Nothing may be published until `recovered` is called. */
   failed = false;
   #failure: unknown;
-  #isFailureReported = false;
+  readonly #fault: FaultLog;
   readonly #backoff = new Backoff(50, 5_000);
 
   constructor(
     private readonly options: PublishChannelOptions,
     /** Called when the channel fails. */
     private readonly onFailed: () => void,
-  ) {}
+  ) {
+    this.#fault = new FaultLog(options.logger);
+  }
 
   get isReady(): boolean {
     return this.options.publisher.state === 'ready';
@@ -52,9 +55,7 @@ export class PublishChannel {
   /** Records a confirm, so that the next failure starts with the shortest delay. */
   progressed(): void {
     this.#backoff.reset();
-    if (this.failed || !this.#isFailureReported) return;
-    this.#isFailureReported = false;
-    this.options.logger.warn('relay: publishes are confirmed again');
+    if (!this.failed) this.#fault.recovered('relay: publishes are confirmed again');
   }
 
   /** Drops the channel without a failure; the next publish opens another one. */
@@ -95,17 +96,14 @@ export class PublishChannel {
     if (this.failed) return;
     this.failed = true;
     this.#failure = error;
-    const { publisher, logger, onFailure } = this.options;
+    const { publisher, onFailure } = this.options;
     const code: ErrorCode = error instanceof FlotillaError ? error.code : 'broker.disconnected';
     onFailure(code);
-    this.#isFailureReported = true;
-    logger.warn(`relay: publish not confirmed; republishing from position ${position}`, {
+    this.#fault.failed(
+      `relay: publish not confirmed; republishing from position ${position}`,
+      { code, error: messageOf(error), event: id, type, position },
       code,
-      error: messageOf(error),
-      event: id,
-      type,
-      position,
-    });
+    );
     publisher.reset();
     this.onFailed();
   }

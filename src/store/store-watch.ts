@@ -1,5 +1,6 @@
 import { sleep } from '../concurrency/sleep.js';
 import { errors, messageOf } from '../errors.js';
+import { FaultLogs } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { describeVacancy } from './leases/lease-ledger.js';
@@ -19,14 +20,12 @@ export interface StoreWatchOptions {
 
 /** Milliseconds between two probes while commits fail. */
 const PROBE_INTERVAL_MS = 2_000;
-/** Milliseconds between two warnings about the same condition. */
-const WARN_INTERVAL_MS = 60_000;
 
 /** Reports failures of a store: failing commits, a write lock that another process keeps, leases without a holder
  *  (relay and timers, projections, readers of the log). Each is logged as a warning once a minute, counted in a
  *  metric, and makes the process not ready. A probe tests commits when nothing else needs space or commits fail. */
 export class StoreWatch {
-  readonly #warnedAt = new Map<string, number>();
+  readonly #faults: FaultLogs;
   #vacantBefore: ReadonlySet<string> = new Set();
   /** Leases that were vacant in two consecutive evaluations: a suspended process sees its own leases expire first. */
   #vacant: StoreHealth['vacant'] = [];
@@ -35,7 +34,9 @@ export class StoreWatch {
   #commits = 0;
   #syncs = 0;
 
-  constructor(private readonly options: StoreWatchOptions) {}
+  constructor(private readonly options: StoreWatchOptions) {
+    this.#faults = new FaultLogs(options.logger);
+  }
 
   /** For `/readyz`: whether commits succeed and leases have holders, or the reasons why not. Reads memory only. */
   check(): { ok: boolean; detail: string } {
@@ -87,17 +88,12 @@ export class StoreWatch {
   }
 
   #report(conditions: ReadonlyMap<string, string>): void {
-    const { store, logger } = this.options;
-    const now = performance.now();
+    const { service } = this.options.store;
     for (const [condition, reason] of conditions) {
-      if (now - (this.#warnedAt.get(condition) ?? -Infinity) < WARN_INTERVAL_MS) continue;
-      this.#warnedAt.set(condition, now);
-      logger.warn(`store ${store.service}: ${reason}`);
+      this.#faults.of(condition).failed(`store ${service}: ${reason}`, {}, condition);
     }
-    for (const condition of this.#warnedAt.keys()) {
-      if (conditions.has(condition)) continue;
-      this.#warnedAt.delete(condition);
-      logger.warn(`store ${store.service}: ${condition} recovered`);
+    for (const [condition, fault] of this.#faults.entries()) {
+      if (!conditions.has(condition)) fault.recovered(`store ${service}: ${condition} recovered`);
     }
   }
 

@@ -1,5 +1,6 @@
 import { sleep } from '../concurrency/sleep.js';
 import { boundedFetch } from '../net/bounded-fetch.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** A single failure may be a short pause of the process or of the machine. */
@@ -19,14 +20,15 @@ export async function watchAnswers(
   { name, pid, url }: { name: string; pid: number | undefined; url: string },
   { logger, interval, signal }: WatchAnswersOptions,
 ): Promise<void> {
+  const fault = new FaultLog(logger);
   for (let failures = 0; ;) {
     await sleep(interval, signal);
     const answered = await answers(url, interval, signal);
     if (signal.aborted) return;
-    if (answered && failures >= FAILURES) logger.warn('a process answers again', { child: name, pid });
+    if (answered) fault.recovered('a process answers again', { child: name, pid });
     failures = answered ? 0 : failures + 1;
     if (failures === FAILURES) {
-      logger.warn('a process does not answer: it is stopped, or its event loop is blocked', { child: name, pid });
+      fault.failed('a process does not answer: it is stopped, or its event loop is blocked', { child: name, pid });
     }
   }
 }

@@ -45,6 +45,10 @@ export class FaultLogs {
 
   constructor(private readonly logger: Logger) {}
 
+  entries(): Iterable<[key: string, FaultLog]> {
+    return this.#faults.entries();
+  }
+
   of(key: string): FaultLog {
     const known = this.#faults.get(key) ?? new FaultLog(this.logger);
     this.#faults.set(key, known);

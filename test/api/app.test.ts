@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { expect } from 'chai';
+import { eventually } from '../support/eventually.js';
 import express from 'express';
 import { z } from 'zod';
 import { createApi } from '../../src/api/app.js';
@@ -233,6 +234,28 @@ describe('the API app', () => {
     expect((await api.send('GET', '/livez')).status).to.equal(200);
     broker = true;
     expect((await api.send('GET', '/readyz')).body.status).to.equal('ready');
+    const faults = api.logs.filter(({ level }) => level === 'warn');
+    expect(faults.map(({ message, check }) => [message, check])).to.deep.equal([
+      ['health check failed', 'odd'],
+      ['health check runs again', 'odd'],
+    ]);
+  });
+
+  it('logs that expired replies cannot be deleted, and when they are deleted again', async () => {
+    let now = Date.now();
+    const api = await start({ clock: () => now });
+    const faults = () => api.logs.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    Object.assign(api.store, { transaction: () => Promise.reject(new FlotillaError('store.full')) });
+    await api.send('GET', '/notes');
+    await eventually(() => faults().length > 0);
+    Reflect.deleteProperty(api.store, 'transaction');
+    now += 3_600_000;
+    await api.send('GET', '/notes');
+    await eventually(() => faults().length > 1);
+    expect(faults()).to.deep.equal([
+      'expired idempotency replies could not be deleted; retrying later',
+      'expired idempotency replies are deleted again',
+    ]);
   });
 
   it('logs each request without body or query, and measures it by route', async () => {

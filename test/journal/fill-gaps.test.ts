@@ -191,8 +191,8 @@ describe('a gap of the journal', function () {
   it('logs that the background work failed, and when it succeeds again', async () => {
     const { logger, lines } = recordingLogger('warn');
     let refusals = 0;
-    const weak = refusingStore(store, (method) =>
-      method === 'query' && new Error().stack?.includes('fillGaps') === true && refusals++ < 2
+    const weak = refusingStore(store, (method, sql) =>
+      method === 'query' && sql.includes('FROM journal_gaps') && refusals++ < 2
         ? new FlotillaError('store.busy')
         : undefined,
     );

@@ -1,4 +1,5 @@
 import type { Delivery, StreamEntry } from '../../broker/broker.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import {
@@ -67,6 +68,7 @@ export function feedDeliveries(worker: PreparedWorker, onDelivery: (delivery: De
 class FeedSession {
   readonly buffer: DeliveryBuffer;
   readonly #wakeup = new Wakeup();
+  readonly #fault: FaultLog;
   #settlement = new Settlement(undefined);
   #saving: Promise<void> | undefined;
   /** The number of coming entries that a terminated process may have started. */
@@ -78,6 +80,7 @@ class FeedSession {
     onDelivery: (delivery: Delivery) => void,
     { limit, isRunning }: { limit: number; isRunning: boolean },
   ) {
+    this.#fault = new FaultLog(worker.logger);
     const queue = worker.names.queue(worker.definition.name);
     this.buffer = new DeliveryBuffer(limit, isRunning, { queue, onDelivery, onRoom: () => this.#wakeup.notify() });
   }
@@ -147,8 +150,9 @@ class FeedSession {
   async #moveCheckpoint(position: LogPosition): Promise<void> {
     try {
       await this.session.moveCheckpoint(position);
+      this.#fault.recovered('Checkpoint of the log stored again');
     } catch (error) {
-      this.worker.logger.warn('Checkpoint of the log not stored; retrying', { error: messageOf(error) });
+      this.#fault.failed('Checkpoint of the log not stored; retrying', { error: messageOf(error) });
     }
   }
 }

@@ -5,13 +5,14 @@ import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../../src/event-log/positions/checkpoint-table.js';
 import type { Store } from '../../../src/store/store.js';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.js';
-import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { WorkerDefinition } from '../../../src/worker/definition/worker-definition.js';
 import type { DeliveryOutcome } from '../../../src/worker/pipeline/settle.js';
 import { queuesOf } from '../../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../../src/worker/start.js';
 import { shop, tallyMigrations } from '../../support/shop.js';
 import { jobBegun, numbers, openLogFixture, type LogFixture } from '../../event-log/support/log-fixture.js';
+import { recordingLogger } from '../../support/recording-logger.js';
+import { refusingStore } from '../../support/refusing-store.js';
 import { eventually } from '../../support/eventually.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
@@ -47,6 +48,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     let running: RunningWorker[];
     let outcomes: DeliveryOutcome[];
     let metrics: Metrics;
+    let log: ReturnType<typeof recordingLogger>;
 
     beforeEach(async () => {
       bench = await openLogFixture(kind, { workers: [queuesOf(tallier())] });
@@ -55,6 +57,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       running = [];
       outcomes = [];
       metrics = createMetrics();
+      log = recordingLogger('warn');
     });
     afterEach(async () => {
       await Promise.all(running.map((worker) => worker.stop(5000)));
@@ -67,7 +70,7 @@ for (const kind of ['memory', 'rabbitmq']) {
         broker,
         prefix: bench.opened.prefix,
         instance,
-        logger: silentLogger(),
+        logger: log.logger,
         metrics,
         observe: (_, outcome) => outcomes.push(outcome),
       });
@@ -231,6 +234,25 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish(1, 10);
       await handled(...numbers(1, 10));
       expect(await tally()).to.deep.equal(numbers(1, 10));
+    });
+
+    it('logs once that its checkpoint is not stored, and when it is stored again', async () => {
+      let isFull = false;
+      const full = refusingStore(store, (method) =>
+        method === 'transaction' && isFull ? new FlotillaError('store.full') : undefined,
+      );
+      await start(tallier(), 'one', full);
+      await publish(1, 1);
+      await handled(1);
+      isFull = true;
+      await bench.publish(jobBegun(99, 'jobs', 'job.finished'));
+      await eventually(() => log.lines.length > 0);
+      isFull = false;
+      await eventually(() => log.lines.length > 1);
+      expect(log.lines.map(({ level, message }) => [level, message])).to.deep.equal([
+        ['warn', 'Checkpoint of the log not stored; retrying'],
+        ['warn', 'Checkpoint of the log stored again'],
+      ]);
     });
 
     it('reads in one replica at a time, and another replica takes over', async () => {

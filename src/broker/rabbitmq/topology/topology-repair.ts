@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffDelay } from '../../../concurrency/backoff.js';
 import { FlotillaError, messageOf } from '../../../errors.js';
+import { FaultLog } from '../../../telemetry/fault-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Metrics } from '../../../telemetry/metrics.js';
 import type { TopologyDifference } from '../../broker.js';
@@ -43,9 +44,9 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   /** Parts found missing. They remain until a restoration succeeds: one that failed may have declared a queue, but
    *  not its bindings. */
   const unrestored = new Map<string, TopologyDifference>();
+  const fault = new FaultLog(logger, 'error');
   let applied: Topology | undefined;
   let isWanted = false;
-  let hasFailed = false;
   let isRouteMissing = false;
   let isRunning = false;
   let runs = 0;
@@ -85,13 +86,12 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
         logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {
           recreated: found.map(({ kind, name }) => `${kind} ${name}`),
         });
-      } else if (hasFailed) logger.warn('the topology is complete again');
-      hasFailed = false;
+      }
+      fault.recovered('the topology is complete again');
     } catch (error) {
       isWanted = true;
       isRouteMissing = bindings;
-      hasFailed = true;
-      logger.error('topology is missing and cannot be recreated now; retrying', { error: messageOf(error) });
+      fault.failed('topology is missing and cannot be recreated now; retrying', { error: messageOf(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../../../errors.js';
 import { codeOf } from '../sqlite-errors.js';
+import { FaultLog } from '../../../telemetry/fault-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { CheckpointThread } from './checkpoint-thread.js';
 
@@ -36,11 +37,12 @@ export class WalCheckpoints {
   #nextCheck = -Infinity;
   #last = -Infinity;
   #isFull = false;
-  #failure: string | undefined;
+  readonly #fault: FaultLog;
   readonly #now: () => number;
 
   constructor(private readonly options: WalCheckpointsOptions) {
     this.#now = options.now ?? (() => performance.now());
+    this.#fault = new FaultLog(options.logger, 'warn', this.#now);
   }
 
   /** Called after a commit, outside a transaction. */
@@ -98,10 +100,11 @@ export class WalCheckpoints {
   /** Records how a checkpoint ended. */
   #ended(failure: string | undefined): void {
     if (failure?.includes('FSYNC') === true) this.options.onSyncFailed(failure);
-    if (failure !== undefined) this.#nextCheck = this.#now() + RETRY_AFTER_MS;
-    if (failure !== undefined && failure !== this.#failure) {
-      this.options.logger.warn('store: a checkpoint failed; the write-ahead log grows', { error: failure });
+    if (failure === undefined) {
+      this.#fault.recovered('store: checkpoints succeed again');
+      return;
     }
-    this.#failure = failure;
+    this.#nextCheck = this.#now() + RETRY_AFTER_MS;
+    this.#fault.failed('store: a checkpoint failed; the write-ahead log grows', { error: failure });
   }
 }

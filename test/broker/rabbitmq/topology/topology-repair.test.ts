@@ -172,7 +172,7 @@ describe('topology that is deleted at run time', function () {
       repair.missing({ kind: 'queue', queue: names.queue('payment') });
       await eventually(() => lines.some(({ message }) => message === 'the topology is complete again'));
       const reported = lines.filter(({ message }) => /topology is (missing|complete)/.test(message));
-      expect(reported.map(({ level }) => level)).to.deep.equal(['error', 'warn']);
+      expect(reported.map(({ level }) => level)).to.deep.equal(['error', 'error']);
     } finally {
       repair.close();
       await connection.close();

@@ -109,7 +109,7 @@ describe('the checkpoints of a write-ahead log', () => {
     expect(checkpoints.room()).to.equal(undefined);
   });
 
-  it('are logged once when they fail, and repeated after a second', async () => {
+  it('are logged once when they fail and once when they succeed again, and repeated after a second', async () => {
     begin();
     for (const [index, time] of [40, 1_040].entries()) {
       commitAt(time, { log: 1_000, checkpointed: 0 });
@@ -119,6 +119,10 @@ describe('the checkpoints of a write-ahead log', () => {
       expect(runs).to.have.length(index + 1);
     }
     expect(lines.map(({ level, error }) => [level, error])).to.deep.equal([['warn', 'SQLITE_FULL']]);
+    commitAt(2_040, { log: 1_000, checkpointed: 0 });
+    runs[2]?.();
+    await settle();
+    expect(lines[1]).to.deep.equal({ level: 'warn', message: 'store: checkpoints succeed again', faultSeconds: 2 });
     expect(failedSyncs).to.deep.equal([]);
   });
 
