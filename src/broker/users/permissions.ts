@@ -27,10 +27,24 @@ export interface UserPermissions {
   read: string;
   /** For topic exchanges: the routing keys that it may publish and bind with. An empty list allows any. */
   topics: readonly { exchange: string; write: string; read: string }[];
+  needs: NeededAccess;
+}
+
+/** The names that the permissions of a user must match. An example stands for a class of names, such as those with a
+ *  UUID. */
+export interface NeededAccess {
+  configure: readonly string[];
+  write: readonly string[];
+  read: readonly string[];
+  /** The types that it publishes to the topic exchange, as routing keys; none if it may publish any. */
+  publishes: { exchange: string; types: readonly string[] };
 }
 
 const NOTHING = '^$';
 const UUID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const EXAMPLE_UUID = '00000000-0000-0000-0000-000000000000';
+/** The name of the default exchange in permissions. */
+const DEFAULT_EXCHANGE = 'amq.default';
 
 /** The user of the operators' command line. It may replay and edit any message. */
 export const OPERATOR = 'operator';
@@ -45,23 +59,22 @@ export function userOf(service: string, prefix: string): string {
 export function permissionsOf(access: ServiceAccess, names: Names, prefix: string): UserPermissions {
   const { service, workers, readsLog, keeps, publishes } = access;
   const claim = names.store(service);
+  const configure = [claim, names.fleetKey];
+  const write = [names.events, ...workers.map(names.failed)];
+  const read = [
+    claim,
+    names.fleetKey,
+    ...workers.map(names.queue),
+    ...(readsLog ? [names.log] : []),
+    ...keeps.map(names.dead),
+  ];
   return {
     user: userOf(service, prefix),
     service,
     tags: [],
-    configure: exactly([claim, names.fleetKey]),
-    write: anyOf(
-      [names.events, ...workers.map(names.failed)].map(escaped),
-      `${escaped(names.store(''))}${UUID}`,
-      `${escaped(names.fleetKey)}\\.[0-9a-f]{8}`,
-    ),
-    read: exactly([
-      claim,
-      names.fleetKey,
-      ...workers.map(names.queue),
-      ...(readsLog ? [names.log] : []),
-      ...keeps.map(names.dead),
-    ]),
+    configure: exactly(configure),
+    write: anyOf(write.map(escaped), `${escaped(names.store(''))}${UUID}`, `${escaped(names.fleetKey)}\\.[0-9a-f]{8}`),
+    read: exactly(read),
     topics: [
       {
         exchange: names.events,
@@ -69,16 +82,50 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
         read: NOTHING,
       },
     ],
+    needs: {
+      configure,
+      write: [...write, names.store(EXAMPLE_UUID), `${names.fleetKey}.00000000`],
+      read,
+      publishes: { exchange: names.events, types: publishes ?? [] },
+    },
   };
 }
 
 /** Grants everything under the prefix, and the default exchange, which returns dead letters to the queue of their
- *  worker. */
-export function operatorPermissions(prefix: string): UserPermissions {
+ *  worker. `services`: the other users, whose objects it must have access to. */
+export function operatorPermissions(
+  names: Names,
+  prefix: string,
+  services: readonly UserPermissions[],
+): UserPermissions {
   const all = prefix === '' ? '.*' : `^${escaped(prefix)}`;
   const write = prefix === '' ? all : `^(amq\\.default$|${escaped(prefix)})`;
   const user = userOf(OPERATOR, prefix);
-  return { user, service: null, tags: ['monitoring'], configure: all, write, read: all, topics: [] };
+  const { configure: _, ...needs } = allNeeds(services, names);
+  const objects = [...new Set([...needs.write, ...needs.read])];
+  return {
+    user,
+    service: null,
+    tags: ['monitoring'],
+    configure: all,
+    write,
+    read: all,
+    topics: [],
+    needs: { ...needs, configure: objects, write: [...objects, DEFAULT_EXCHANGE], read: objects },
+  };
+}
+
+/** Returns what one user needs that all these services connect as. */
+export function allNeeds(services: readonly UserPermissions[], names: Names): NeededAccess {
+  const all = (list: (needs: NeededAccess) => readonly string[]) => [
+    ...new Set(services.flatMap(({ needs }) => list(needs))),
+  ];
+  return {
+    configure: all(({ configure }) => configure),
+    write: all(({ write }) => write),
+    read: all(({ read }) => read),
+    publishes: { exchange: names.events, types: all(({ publishes }) => publishes.types) },
+  };
 }
 
 function exactly(names: readonly string[]): string {

@@ -41,6 +41,8 @@ const binding = z.object({
   properties_key: z.string().optional(),
   arguments: fields,
 });
+const permission = z.object({ user: z.string(), configure: z.string(), write: z.string(), read: z.string() });
+const topicPermission = z.object({ user: z.string(), exchange: z.string(), write: z.string(), read: z.string() });
 const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
 const clusterNodeList = z.array(
   z.object({
@@ -106,6 +108,16 @@ export interface ManagedBinding {
   propertiesKey?: string | undefined;
 }
 
+/** The permissions of a user in the virtual host, as regular expressions. */
+export interface GrantedPermissions {
+  user: string;
+  configure: string;
+  write: string;
+  read: string;
+  /** Restrict the routing keys of topic exchanges; any is allowed at the others. */
+  topics: { exchange: string; write: string; read: string }[];
+}
+
 const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crashed']);
 
 /** The part of RabbitMQ's management API that this fleet uses. Every call rejects with `broker.management` when the
@@ -121,6 +133,8 @@ export interface Management {
   exchanges(prefix?: string): Promise<ManagedExchange[]>;
   /** All bindings except those of the default exchange. */
   bindings(): Promise<ManagedBinding[]>;
+  /** The permissions in the virtual host of all users of RabbitMQ's own database. Requires the tag `administrator`. */
+  permissions(): Promise<GrantedPermissions[]>;
   /** Removes a binding returned by `bindings`; succeeds if it no longer exists. */
   unbind(binding: ManagedBinding): Promise<void>;
   /** Deletes a queue with its messages; succeeds if it does not exist. */
@@ -217,6 +231,13 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           arguments: each.arguments,
           propertiesKey: each.properties_key,
         }));
+    },
+    async permissions() {
+      const [granted, topics] = await Promise.all([
+        get(`/vhosts/${encodeURIComponent(vhost)}/permissions`, z.array(permission)),
+        get(`/vhosts/${encodeURIComponent(vhost)}/topic-permissions`, z.array(topicPermission)),
+      ]);
+      return granted.map((each) => ({ ...each, topics: topics.filter(({ user }) => user === each.user) }));
     },
     async unbind({ source, destination, kind, propertiesKey = '' }) {
       const [from, to, key] = [source, destination, propertiesKey].map(encodeURIComponent);

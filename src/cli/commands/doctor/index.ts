@@ -24,6 +24,7 @@ import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
 import { checkLeases } from './check-leases.js';
 import { checkManagement } from './check-management.js';
+import { checkPermissions } from './check-permissions.js';
 import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
 import { operatorPlace } from '../../shared/session.js';
@@ -46,6 +47,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Fi
     return checkManagement(address, { isSet });
   },
   cluster: checkCluster,
+  permissions: checkPermissions,
   ports: checkPorts,
   disk: checkDisk,
   stores: checkStores,

@@ -1,23 +1,14 @@
 import type { Command } from 'commander';
-import {
-  operatorPermissions,
-  permissionsOf,
-  type ServiceAccess,
-  type UserPermissions,
-} from '../../../broker/users/permissions.js';
+import type { UserPermissions } from '../../../broker/users/permissions.js';
 import { vhostOf } from '../../../broker/rabbitmq/connection/addresses.js';
-import { namesFor } from '../../../broker/topology/topology.js';
-import { base } from '../../../events/definitions.js';
-import { sagaEvents } from '../../../events/saga-events.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
-import { hasQueue } from '../../../worker/definition/queues.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
+import { fleetUsers } from './fleet-users.js';
 import { printList } from '../../shared/output/print-list.js';
-import { servicesOf } from '../../../runtime/stores/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 interface Flags {
@@ -52,37 +43,6 @@ async function runPermissions({ json = false, script = false }: Flags, context: 
   if (script) for (const line of scriptOf(users, vhost)) context.print(line, Infinity);
   else if (json) context.printJson(definitionsOf(users, vhost), 2);
   else printTable(users, fleet, context);
-}
-
-/** Returns the users of all services of the fleet and of the operators. */
-export function fleetUsers(fleet: Fleet, prefix: string): UserPermissions[] {
-  const names = namesFor(prefix);
-  const services = [
-    ...new Set([...servicesOf(fleet), ...fleet.workers.map(workerDefinitionOf).map(({ store }) => store)]),
-  ];
-  return [
-    ...services.map((service) => permissionsOf(accessOf(service, fleet), names, prefix)),
-    operatorPermissions(prefix),
-  ];
-}
-
-function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {
-  const definitions = workers.map(workerDefinitionOf);
-  const withQueue = definitions.filter(hasQueue);
-  if (service === OPS_STORE) {
-    const publishes = Object.keys(base).filter((type) => !(type in sagaEvents));
-    return { service, workers: [], readsLog: false, keeps: withQueue.map(({ name }) => name), publishes };
-  }
-  const own = definitions.filter(({ store }) => store === service);
-  const emitted = own.flatMap(({ emits }) => [...emits]);
-  const isAny = service === api?.store && api.emits === undefined;
-  return {
-    service,
-    workers: withQueue.filter((worker) => own.includes(worker)).map(({ name }) => name),
-    readsLog: own.some(({ from }) => from === 'log'),
-    keeps: [],
-    publishes: isAny ? undefined : [...emitted, ...(service === api?.store ? (api.emits ?? []) : [])],
-  };
 }
 
 /** Formats the permissions for `POST /api/definitions`, without the users, which need passwords. */
