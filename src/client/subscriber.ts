@@ -4,6 +4,7 @@ import { parseDuration } from '../duration.js';
 import { errorOf, FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
+import { FaultLog } from '../telemetry/fault-log.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { systemClock } from '../concurrency/clock.js';
@@ -94,6 +95,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
       onTooMany: ({ message }) => logger.error(message),
     }),
     unpublished: new Set(),
+    unconfirmed: new FaultLog(logger, 'error'),
     signal: ending.signal,
   };
   const pipeline = subscriberPipeline(context, async ({ event, signal, attempt }) => {

@@ -16,7 +16,7 @@ function fieldsIn(file: string): [field: string, where: string][] {
       const { name, expression } = node.expression;
       if (
         METHODS.has(name.text) &&
-        /(^|[.#])(log|logger|logged|limited|[fF]aults?|failures|renewals|losses|ends|stops|of\(\w+\))$/.test(
+        /(^|[.#])(log|logger|logged|limited|[fF]aults?|failures|renewals|losses|ends|stops|unconfirmed|of\(\w+\))$/.test(
           expression.getText(),
         )
       ) {

@@ -1,6 +1,7 @@
 import type { Delivery } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 import type { StreamConsumerState } from '../../event-log/consumers/stream-consumer.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import type { CircuitBreaker, CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
 import { routeOf } from '../definition/queues.js';
@@ -125,6 +126,7 @@ function pipelineContext(
       onTooMany: worker.onFatal ?? (() => undefined),
     }),
     unpublished: new Set(),
+    unconfirmed: new FaultLog(logger, 'error'),
     signal,
   };
   return context;

@@ -5,6 +5,7 @@ import type { Names } from '../../broker/topology/topology.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/store.js';
+import type { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Clock } from '../../concurrency/clock.js';
@@ -50,6 +51,8 @@ export interface PipelineContext {
   readonly overdueHandlers: OverdueHandlers;
   /** Failed messages whose copy for a retry or the dead letters the broker did not confirm at the first attempt. */
   readonly unpublished: Set<Message>;
+  /** Logs the time in which there are such messages. */
+  readonly unconfirmed: FaultLog;
   /** Aborts when the process must end now. */
   readonly signal: AbortSignal;
 }

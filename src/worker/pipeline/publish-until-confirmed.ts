@@ -1,5 +1,5 @@
 import { sleep } from '../../concurrency/sleep.js';
-import { vouchAgain } from '../../broker/broker.js';
+import { vouchAgain, type Publisher } from '../../broker/broker.js';
 import type { Fields } from '../../broker/messages/amqp-fields.js';
 import { HEADERS } from '../../broker/messages/headers.js';
 import { republished } from '../../broker/messages/republish.js';
@@ -10,11 +10,15 @@ import type { Message } from './message.js';
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
 
+type CopyContext = Pick<PipelineContext, 'name' | 'names' | 'signal' | 'unpublished' | 'unconfirmed'> & {
+  publisher: Pick<Publisher, 'ready' | 'publish'>;
+};
+
 /** Publishes a copy of the message, with additional headers, until the broker confirms it. Resolves with false when the
  *  delivery is lost (its channel is closed, or the process ends): the broker redelivers it, and it must not be acked.
  *  Rejects with `broker.unencodable` if no retry can succeed. */
 export async function publishUntilConfirmed(
-  { name, names, publisher, logger, signal, unpublished }: PipelineContext,
+  { name, names, publisher, signal, unpublished, unconfirmed }: CopyContext,
   message: Message,
   target: { exchange: string; routingKey: string; headers: Fields },
 ): Promise<boolean> {
@@ -39,14 +43,17 @@ export async function publishUntilConfirmed(
           mandatory: true,
           vouch: vouchAgain(delivery.origin, names.queue(name)),
         });
+        unpublished.delete(message);
+        if (unpublished.size === 0) unconfirmed.recovered('The copies of failed messages are confirmed again');
         return true;
       } catch (error) {
         if (gone.aborted) break;
         if (hasCode(error, 'broker.unencodable')) throw error;
         unpublished.add(message);
-        logger.error(`The copy of a failed message was not confirmed; retrying: ${messageOf(error)}`, {
+        unconfirmed.failed('The copy of a failed message was not confirmed; retrying', {
           exchange: target.exchange,
           routingKey: target.routingKey,
+          error: messageOf(error),
         });
         await sleep(pause, gone);
       }
