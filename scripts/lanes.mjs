@@ -10,7 +10,7 @@ import { say, seconds } from './step.mjs';
 const RUNS = [
   ['docs', 'project/package.test'], // both need the packed package
   ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
-  ['chaos/cluster', 'broker', 'client'], // one cluster serves several files
+  ['chaos/cluster', 'broker', 'client', 'observability/broker'], // one cluster serves several files
   ['chaos'],
   ['cli'],
   ['platform', 'workers', 'testing'],

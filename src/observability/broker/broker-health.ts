@@ -43,8 +43,10 @@ export function nodeFindings(nodes: readonly ManagedNode[]): BrokerFinding[] {
   ]);
 }
 
+type PlacedQueue = Pick<ManagedQueue, 'name' | 'type' | 'node' | 'down'>;
+
 /** Unusable queues, and a concentration of leaders on one node. */
-export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): BrokerFinding[] {
+export function queueFindings(queues: readonly PlacedQueue[], nodes: readonly ManagedNode[]): BrokerFinding[] {
   const unusable = queues.filter(({ down }) => down).map(({ name }) => name);
   const named = unusable.slice(0, MAX_NAMED).join(', ');
   const more = unusable.length > MAX_NAMED ? `, and ${unusable.length - MAX_NAMED} more` : '';
@@ -58,7 +60,7 @@ export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly M
 }
 
 /** Only in a cluster with several running nodes, one of which has at least twice its share of leaders. */
-function concentration(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): string | undefined {
+function concentration(queues: readonly PlacedQueue[], nodes: readonly ManagedNode[]): string | undefined {
   const running = nodes.filter((node) => node.running).length;
   const leaders = leadersOf(queues);
   const total = leaders.reduce((sum, each) => sum + each.queues, 0);
@@ -71,7 +73,7 @@ function concentration(queues: readonly ManagedQueue[], nodes: readonly ManagedN
   );
 }
 
-function leadersOf(queues: readonly ManagedQueue[]): BrokerHealth['leaders'] {
+function leadersOf(queues: readonly PlacedQueue[]): BrokerHealth['leaders'] {
   const counts = new Map<string, number>();
   for (const { node, type } of queues) {
     if (node !== '' && type !== 'classic') counts.set(node, (counts.get(node) ?? 0) + 1);
