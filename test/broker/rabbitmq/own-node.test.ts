@@ -21,184 +21,193 @@ import { restartBrokerOnExit } from '../../../src/supervisor/broker/restart-brok
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
 import { inbox } from '../../support/inbox.js';
-import { ownNode } from '../../support/rabbitmq.js';
 import { eventually } from '../../support/eventually.js';
 import { recordingLogger } from '../../support/recording-logger.js';
 
 const logger = silentLogger();
 
-describe('a broker that is killed or blocked', function () {
-  this.timeout(120_000);
-  let node: RabbitNode;
-  let remove: () => Promise<void>;
-  let broker: Broker;
-  const message = (id: string) => ({
-    exchange: '',
-    routingKey: 'q',
-    body: Buffer.from(id),
-    properties: { messageId: id },
-    mandatory: true,
-  });
-
-  before(async () => {
-    ({ node, remove } = await ownNode());
-    broker = createRabbitBroker({
-      url: node.amqpUrl,
-      managementUrl: node.managementUrl,
-      connectionName: 'own',
-      logger,
-      publishTimeout: 60_000,
-    });
-    await broker.applyTopology({
-      exchanges: [],
-      queues: [{ name: 'q', arguments: { 'x-queue-type': 'quorum' } }],
-      bindings: [],
-    });
-  });
-  after(async () => {
-    await broker.close();
-    await remove();
-  });
-
-  it('rejects publishes immediately while it is blocked, and accepts them afterwards', async () => {
-    const publisher = broker.createPublisher();
-    await publisher.ready();
-    await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
-    await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
-    // the broker notifies a connection only when it publishes
-    const inFlight = codeOf(publisher.publish(message('m1')));
-    await eventually(async () => publisher.state === 'blocked');
-    expect(broker.state).to.equal('blocked');
-    expect(await codeOf(publisher.publish(message('m2')))).to.equal('broker.disconnected');
-    await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
-    await Promise.all([publisher.ready(), broker.ready()]);
-    expect(await inFlight).to.equal(undefined);
-    await publisher.publish(message('m3'));
-    await eventually(async () => (await broker.queueDepth('q'))?.ready === 2);
-    await publisher.close();
-  });
-
-  it('times out a publish in flight when it is blocked, and recovers from a reset meanwhile', async () => {
-    const publisher = broker.createPublisher({ timeout: 300 });
-    await publisher.ready();
-    await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
-    await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
-    expect(await codeOf(publisher.publish(message('m4')))).to.equal('broker.timeout');
-    publisher.reset();
-    await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
-    await publisher.ready();
-    await publisher.publish(message('m5'));
-    await publisher.close();
-  });
-
-  it('recovers consumers, publishers and every confirmed message after kill -9', async () => {
-    const publisher = broker.createPublisher();
-    await publisher.ready();
-    await publisher.publish(message('before'));
-    const seen = inbox<Delivery>();
-    const consumer = broker.consume('q', { prefetch: 1, onDelivery: seen.put });
-    await seen.next();
-    await node.kill();
-    await eventually(async () => broker.state === 'connecting' && !consumer.consuming);
-    expect(await codeOf(publisher.publish(message('lost')))).to.equal('broker.disconnected');
-    await node.restart();
-    await Promise.all([broker.ready(), publisher.ready()]);
-    await publisher.publish(message('after'));
-    for (let id = ''; id !== 'after';) {
-      const delivery = await seen.next();
-      const before = id;
-      id = delivery.properties.messageId ?? '';
-      if (id === 'after') expect(before).to.equal('before');
-      delivery.ack();
-    }
-    await consumer.close();
-  });
-});
-
 describe('a private RabbitMQ node', function () {
   this.timeout(120_000);
   let dataDir: string;
+  let node: RabbitNode;
+  let takenPort: number;
 
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'flotilla-node-'));
+    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    ({ port: takenPort } = squatter.address() as AddressInfo);
+    node = await startRabbitNode({ dataDir, logger, amqpPort: takenPort });
+    squatter.close();
   });
   after(async () => {
     await endRabbitNode(dataDir);
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('uses the next free port, is adopted by a second process, answers rabbitmqctl, and leaves no process behind', async () => {
-    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
-    const squatter = createServer();
-    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
-    const { port } = squatter.address() as AddressInfo;
-    const started = await startRabbitNode({ dataDir, logger, amqpPort: port });
-    squatter.close();
-    expect(Number(new URL(started.amqpUrl).port)).to.be.greaterThan(port);
+  it('uses the next free port, is adopted by a second process, and answers rabbitmqctl', async () => {
+    expect(Number(new URL(node.amqpUrl).port)).to.be.greaterThan(takenPort);
     const adopted = await adoptRabbitNode(dataDir, { logger });
-    expect(adopted).to.include({ pid: started.pid, amqpUrl: started.amqpUrl, managementUrl: started.managementUrl });
-    const { ports, server } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as {
-      ports: Record<string, number>;
-      server: string;
-    };
+    expect(adopted).to.include({ pid: node.pid, amqpUrl: node.amqpUrl, managementUrl: node.managementUrl });
+    const { server } = await recordOf(dataDir);
     const { stdout } = await promisify(execFile)(join(dirname(server), 'rabbitmqctl'), ['-q', 'list_users'], {
       env: { PATH: process.env.PATH, RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf') },
     });
     expect(stdout).to.contain('guest');
-    await adopted?.stop();
-    await started.stop();
-    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
-    for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
   });
 
-  it('names the program that has taken its port when it is restarted', async () => {
-    const { node: mine, remove: removeMine } = await ownNode();
-    const port = Number(new URL(mine.amqpUrl).port);
-    const foreign = createServer().on('error', () => undefined);
-    const { logger: recorded, lines } = recordingLogger('debug');
-    await mine.kill();
-    await eventually(() => foreign.listening || !foreign.listen(port, '127.0.0.1'), { every: 100 });
-    const watch = restartBrokerOnExit(mine, recorded);
-    try {
-      await eventually(() => lines.some(({ level }) => level === 'error'));
-      const error = lines.find(({ level }) => level === 'error')?.error;
-      expect(error).to.match(new RegExp(`^The private broker did not start: port ${port} is taken by [^;\n]+; end or`));
-      if (existsSync('/usr/bin/ss')) expect(error).to.contain(`(pid ${process.pid})`);
-      foreign.close();
-      await eventually(async () => (await adoptRabbitNode(mine.dataDir, { logger })) !== undefined);
-    } finally {
-      foreign.close();
-      await watch.end();
-      await removeMine();
-    }
+  describe('when it is killed or blocked', () => {
+    let broker: Broker;
+    const message = (id: string) => ({
+      exchange: '',
+      routingKey: 'q',
+      body: Buffer.from(id),
+      properties: { messageId: id },
+      mandatory: true,
+    });
+
+    before(async () => {
+      broker = createRabbitBroker({
+        url: node.amqpUrl,
+        managementUrl: node.managementUrl,
+        connectionName: 'own',
+        logger,
+        publishTimeout: 60_000,
+      });
+      await broker.applyTopology({
+        exchanges: [],
+        queues: [{ name: 'q', arguments: { 'x-queue-type': 'quorum' } }],
+        bindings: [],
+      });
+    });
+    after(async () => {
+      await broker.close();
+    });
+
+    it('rejects publishes immediately while it is blocked, and accepts them afterwards', async () => {
+      const publisher = broker.createPublisher();
+      await publisher.ready();
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+      await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
+      // the broker notifies a connection only when it publishes
+      const inFlight = codeOf(publisher.publish(message('m1')));
+      await eventually(async () => publisher.state === 'blocked');
+      expect(broker.state).to.equal('blocked');
+      expect(await codeOf(publisher.publish(message('m2')))).to.equal('broker.disconnected');
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+      await Promise.all([publisher.ready(), broker.ready()]);
+      expect(await inFlight).to.equal(undefined);
+      await publisher.publish(message('m3'));
+      await eventually(async () => (await broker.queueDepth('q'))?.ready === 2);
+      await publisher.close();
+    });
+
+    it('times out a publish in flight when it is blocked, and recovers from a reset meanwhile', async () => {
+      const publisher = broker.createPublisher({ timeout: 300 });
+      await publisher.ready();
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+      await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
+      expect(await codeOf(publisher.publish(message('m4')))).to.equal('broker.timeout');
+      publisher.reset();
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+      await publisher.ready();
+      await publisher.publish(message('m5'));
+      await publisher.close();
+    });
+
+    it('recovers consumers, publishers and every confirmed message after kill -9', async () => {
+      const publisher = broker.createPublisher();
+      await publisher.ready();
+      await publisher.publish(message('before'));
+      const seen = inbox<Delivery>();
+      const consumer = broker.consume('q', { prefetch: 1, onDelivery: seen.put });
+      await seen.next();
+      await node.kill();
+      await eventually(async () => broker.state === 'connecting' && !consumer.consuming);
+      expect(await codeOf(publisher.publish(message('lost')))).to.equal('broker.disconnected');
+      await node.restart();
+      await Promise.all([broker.ready(), publisher.ready()]);
+      await publisher.publish(message('after'));
+      for (let id = ''; id !== 'after';) {
+        const delivery = await seen.next();
+        const before = id;
+        id = delivery.properties.messageId ?? '';
+        if (id === 'after') expect(before).to.equal('before');
+        delivery.ack();
+      }
+      await consumer.close();
+    });
+
+    it('names the program that has taken its port when it is restarted', async () => {
+      const port = Number(new URL(node.amqpUrl).port);
+      const foreign = createServer().on('error', () => undefined);
+      const { logger: recorded, lines } = recordingLogger('debug');
+      await node.kill();
+      await eventually(() => foreign.listening || !foreign.listen(port, '127.0.0.1'), { every: 100 });
+      const watch = restartBrokerOnExit(node, recorded);
+      try {
+        await eventually(() => lines.some(({ level }) => level === 'error'));
+        const error = lines.find(({ level }) => level === 'error')?.error;
+        expect(error).to.match(
+          new RegExp(`^The private broker did not start: port ${port} is taken by [^;\n]+; end or`),
+        );
+        if (existsSync('/usr/bin/ss')) expect(error).to.contain(`(pid ${process.pid})`);
+        foreign.close();
+        await eventually(async () => (await adoptRabbitNode(dataDir, { logger })) !== undefined);
+      } finally {
+        foreign.close();
+        await watch.end();
+      }
+    });
   });
 
-  it('starts a second time after a failure, then names its log', async () => {
-    const failing = join(dataDir, 'failing');
-    const server = join(failing, 'server');
-    await mkdir(failing);
-    await writeFile(server, '#!/bin/sh\necho start >> starts\necho register/listen error: econnrefused\nexit 1\n');
-    await chmod(server, 0o755);
-    const error: unknown = await startRabbitNode({ dataDir: failing, logger, server }).catch(
-      (failure: unknown) => failure,
-    );
-    expect(error).to.have.property('code', 'broker.not_started');
-    expect(error)
-      .to.have.property('message')
-      .that.contains(join(failing, 'log', 'startup.log'))
-      .and.contains('econnrefused');
-    expect(await readFile(join(failing, 'starts'), 'utf8')).to.equal('start\nstart\n');
-  });
+  describe('when it is stopped or does not start', () => {
+    it('leaves no process behind', async () => {
+      const { ports } = await recordOf(dataDir);
+      const adopted = await adoptRabbitNode(dataDir, { logger });
+      await adopted?.stop();
+      await node.stop();
+      expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+      for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
+    });
 
-  it('stops starting when the signal aborts, and leaves no process behind', async () => {
-    const giveUp = new AbortController();
-    const reason = new Error('enough');
-    const start = startRabbitNode({ dataDir, logger, signal: giveUp.signal });
-    giveUp.abort(reason);
-    expect(await codeOf(start)).to.equal('enough');
-    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+    it('starts a second time after a failure, then names its log', async () => {
+      const failing = join(dataDir, 'failing');
+      const server = join(failing, 'server');
+      await mkdir(failing);
+      await writeFile(server, '#!/bin/sh\necho start >> starts\necho register/listen error: econnrefused\nexit 1\n');
+      await chmod(server, 0o755);
+      const error: unknown = await startRabbitNode({ dataDir: failing, logger, server }).catch(
+        (failure: unknown) => failure,
+      );
+      expect(error).to.have.property('code', 'broker.not_started');
+      expect(error)
+        .to.have.property('message')
+        .that.contains(join(failing, 'log', 'startup.log'))
+        .and.contains('econnrefused');
+      expect(await readFile(join(failing, 'starts'), 'utf8')).to.equal('start\nstart\n');
+    });
+
+    it('stops starting when the signal aborts, and leaves no process behind', async () => {
+      const giveUp = new AbortController();
+      const reason = new Error('enough');
+      const start = startRabbitNode({ dataDir, logger, signal: giveUp.signal });
+      giveUp.abort(reason);
+      expect(await codeOf(start)).to.equal('enough');
+      expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+    });
   });
 });
+
+interface NodeRecord {
+  ports: Record<string, number>;
+  server: string;
+}
+
+async function recordOf(dataDir: string): Promise<NodeRecord> {
+  return JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as NodeRecord;
+}
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
