@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { ESLint } from 'eslint';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import fleet from '../../../../config/fleet.js';
@@ -32,9 +33,8 @@ async function emptyFleet(): Promise<string> {
   return folder;
 }
 
-/** The errors that `tsc -p .` reports in these files. `npm run check` covers the files that they import, and checking those as
- *  well takes twice as long. */
-function typeErrorsOf(folder: string, files: readonly string[]): string[] {
+/** The program that `tsc -p .` compiles. */
+function programOf(folder: string): ts.Program {
   const config = ts.getParsedCommandLineOfConfigFile(join(folder, 'tsconfig.json'), undefined, {
     ...ts.sys,
     onUnRecoverableConfigFileDiagnostic: ({ messageText }) => {
@@ -42,10 +42,14 @@ function typeErrorsOf(folder: string, files: readonly string[]): string[] {
     },
   });
   if (config === undefined) throw new Error(`${folder} has no tsconfig.json`);
-  const { fileNames, options, errors } = config;
-  const program = ts.createProgram(fileNames, options);
+  expect(config.errors).to.deep.equal([]);
+  return ts.createProgram(config.fileNames, config.options);
+}
+
+/** The errors that `tsc -p .` reports in these files. `npm run check` covers the files that they import, and checking those as
+ *  well takes twice as long. */
+function typeErrorsOf(program: ts.Program, folder: string, files: readonly string[]): string[] {
   const diagnostics = [
-    ...errors,
     ...program.getOptionsDiagnostics(),
     ...program.getGlobalDiagnostics(),
     ...files.flatMap((path) => {
@@ -57,6 +61,14 @@ function typeErrorsOf(folder: string, files: readonly string[]): string[] {
   return diagnostics.map(
     ({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
   );
+}
+
+/** What `eslint` reports about these files. It checks types by `program` instead of compiling them again. */
+async function findingsOf(program: ts.Program, cwd: string, files: readonly string[]): Promise<string> {
+  const parserOptions = { programs: [program], projectService: false };
+  const eslint = new ESLint({ cwd, overrideConfig: { languageOptions: { parserOptions } } });
+  const { format } = await eslint.loadFormatter('stylish');
+  return format(await eslint.lintFiles([...files]));
 }
 
 describe('new worker', function () {
@@ -105,8 +117,9 @@ describe('new worker', function () {
       expect(
         await run('prettier', '--cache', '--cache-location', join(copy, '.cached'), '--check', ...sources),
       ).to.contain('All matched files');
-      expect(typeErrorsOf(copy, sources)).to.deep.equal([]);
-      expect(await run('eslint', ...sources)).to.equal('');
+      const program = programOf(copy);
+      expect(typeErrorsOf(program, copy, sources)).to.deep.equal([]);
+      expect(await findingsOf(program, copy, sources)).to.equal('');
       expect(await run('mocha', '--spec', 'test/workers/loyalty-points.test.ts')).to.contain('2 passing');
       expect(await run('mocha', '--spec', 'test/workers/event.test.ts')).to.contain('1 passing');
       expect(await readFile(join(copy, 'workers/loyalty-points/index.ts'), 'utf8'))
