@@ -6,10 +6,11 @@ describe('kill -9 of any process under load', function () {
   this.timeout(240_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  for (const FULFILMENT of ['orchestrated', 'choreographed']) {
-    it(`completes every order confirmed with 201 once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
-      const broker = await testBroker();
-      await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 40, kills: 6, pause: [200, 1500] });
-    });
-  }
+  // `npm run chaos` kills in both modes
+  const FULFILMENT = seed % 2 === 0 ? 'orchestrated' : 'choreographed';
+
+  it(`completes every order confirmed with 201 once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
+    const broker = await testBroker();
+    await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 40, kills: 6, pause: [200, 1500] });
+  });
 });
