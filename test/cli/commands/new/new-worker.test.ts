@@ -67,8 +67,8 @@ function typeErrorsOf(program: ts.Program, folder: string, files: readonly strin
 async function findingsOf(program: ts.Program, cwd: string, files: readonly string[]): Promise<string> {
   const parserOptions = { programs: [program], projectService: false };
   const eslint = new ESLint({ cwd, overrideConfig: { languageOptions: { parserOptions } } });
-  const { format } = await eslint.loadFormatter('stylish');
-  return format(await eslint.lintFiles([...files]));
+  const formatter = await eslint.loadFormatter('stylish');
+  return formatter.format(await eslint.lintFiles([...files]));
 }
 
 describe('new worker', function () {
