@@ -291,7 +291,8 @@ export const errors = {
   'broker.not_permitted': {
     disposal: 'fatal',
     message: 'The AMQP user may not do this',
-    remedy: 'Let an operator apply the topology, or grant what `flotilla topology permissions` prints.',
+    remedy:
+      'Let an operator apply the topology, or run the commands that `flotilla topology permissions --user <name>` prints.',
   },
   'broker.no_answer': {
     disposal: 'retry',

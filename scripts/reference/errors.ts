@@ -1,4 +1,4 @@
-import { errors } from '../../src/errors.js';
+import { errors, isErrorCode, type ErrorCode } from '../../src/errors.js';
 import { page, plain } from './markdown.js';
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -19,11 +19,16 @@ const GROUPS: Readonly<Record<string, string>> = {
 
 const DISPOSALS = { retry: 'retried', reject: 'refused', fatal: 'ends the process' } as const;
 
+/** Where a process that runs does otherwise than one that starts. */
+const EXCEPTIONS: Partial<Record<ErrorCode, string>> = {
+  'broker.not_permitted': 'ends a process that starts; a process that runs retries',
+};
+
 export function errorsPage(): string {
   const groups = new Map<string, string[]>();
-  for (const [code, error] of Object.entries(errors)) {
+  for (const code of Object.keys(errors).filter(isErrorCode)) {
     const title = GROUPS[code.split('.')[0] ?? ''] ?? 'Fleet, names and configuration';
-    groups.set(title, [...(groups.get(title) ?? []), section(code, error)]);
+    groups.set(title, [...(groups.get(title) ?? []), section(code)]);
   }
   return page(
     'Errors',
@@ -34,6 +39,7 @@ export function errorsPage(): string {
   );
 }
 
-function section(code: string, { message, remedy, disposal }: (typeof errors)[keyof typeof errors]): string {
-  return `### ${code}\n\n${plain(message)} (${DISPOSALS[disposal]}).\n\n**What to do**: ${plain(remedy)}`;
+function section(code: ErrorCode): string {
+  const { message, remedy, disposal } = errors[code];
+  return `### ${code}\n\n${plain(message)} (${EXCEPTIONS[code] ?? DISPOSALS[disposal]}).\n\n**What to do**: ${plain(remedy)}`;
 }

@@ -23,7 +23,7 @@ describe('the check `broker` of /readyz', () => {
     const { ok, detail } = brokerCheck({ state: 'ready', blockedBy: undefined, publishRefusal }, undefined);
     expect(ok).to.equal(false);
     expect(detail).to.match(
-      /^ready: publishes fail: broker\.not_permitted: .*"flotilla\.events" refused\. .*grant what `flotilla topology permissions`/,
+      /^ready: publishes fail: broker\.not_permitted: .*"flotilla\.events" refused\. .*run the commands that `flotilla topology permissions --user <name>`/,
     );
   });
 

@@ -30,6 +30,9 @@ export interface UserPermissions {
   needs: NeededAccess;
 }
 
+/** What RabbitMQ stores of the permissions of a user. */
+export type GrantablePermissions = Pick<UserPermissions, 'user' | 'configure' | 'write' | 'read' | 'topics'>;
+
 /** The names that the permissions of a user must match. An example stands for a class of names, such as those with a
  *  UUID. */
 export interface NeededAccess {
@@ -110,8 +113,23 @@ export function operatorPermissions(
     configure: all,
     write,
     read: all,
-    topics: [],
+    topics: [{ exchange: names.events, write: '.*', read: '.*' }],
     needs: { ...needs, configure: objects, write: [...objects, DEFAULT_EXCHANGE], read: objects },
+  };
+}
+
+/** Returns the permissions of one user that needs those of several others. */
+export function joinedPermissions(user: string, parts: readonly UserPermissions[]): GrantablePermissions {
+  const topics = parts.flatMap((part) => part.topics);
+  return {
+    user,
+    configure: eitherOf(parts.map(({ configure }) => configure)),
+    write: eitherOf(parts.map(({ write }) => write)),
+    read: eitherOf(parts.map(({ read }) => read)),
+    topics: [...new Set(topics.map(({ exchange }) => exchange))].map((exchange) => {
+      const own = topics.filter((topic) => topic.exchange === exchange);
+      return { exchange, write: eitherOf(own.map(({ write }) => write)), read: eitherOf(own.map(({ read }) => read)) };
+    }),
   };
 }
 
@@ -135,6 +153,12 @@ function exactly(names: readonly string[]): string {
 function anyOf(names: readonly string[], ...patterns: string[]): string {
   const all = [...new Set([...names, ...patterns])].sort();
   return all.length === 0 ? NOTHING : `^(${all.join('|')})$`;
+}
+
+/** Returns a pattern that matches what one of the patterns matches. */
+function eitherOf(patterns: readonly string[]): string {
+  const some = [...new Set(patterns)].filter((pattern) => pattern !== NOTHING);
+  return some.length === 0 ? NOTHING : some.join('|');
 }
 
 function escaped(name: string): string {

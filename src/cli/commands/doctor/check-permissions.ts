@@ -2,11 +2,11 @@ import { addressesOf, credentialsOf } from '../../../broker/rabbitmq/connection/
 import type { GrantedPermissions } from '../../../broker/rabbitmq/management/management.js';
 import { namesFor } from '../../../broker/topology/topology.js';
 import { missingPermissions } from '../../../broker/users/missing-permissions.js';
-import { allNeeds, OPERATOR, type NeededAccess } from '../../../broker/users/permissions.js';
+import { allNeeds, type NeededAccess } from '../../../broker/users/permissions.js';
 import { FlotillaError, messageOf, withRemedy } from '../../../errors.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import { fleetUsers } from '../topology/fleet-users.js';
+import { fleetUsers, userNamesOf } from '../topology/fleet-users.js';
 import { answeringManagement } from './check-management.js';
 import type { Finding } from './finding.js';
 
@@ -51,9 +51,7 @@ async function wantedUsers(
 ): Promise<{ user: string; needs: NeededAccess }[]> {
   const { prefix, amqpUsers } = context.config;
   const users = fleetUsers(await context.fleet(), prefix);
-  const ofFleet = users.flatMap(({ service, user, needs }) =>
-    (amqpUsers[service ?? OPERATOR] ?? [user]).map((name) => ({ user: name, needs })),
-  );
+  const ofFleet = users.flatMap((each) => userNamesOf(each, amqpUsers).map((user) => ({ user, needs: each.needs })));
   const services = users.filter(({ service }) => service !== null);
   const shared = connecting
     .filter((user) => !ofFleet.some((each) => each.user === user))

@@ -1,12 +1,16 @@
 import { namesFor } from '../../../broker/topology/topology.js';
 import {
+  joinedPermissions,
+  OPERATOR,
   operatorPermissions,
   permissionsOf,
+  type GrantablePermissions,
   type ServiceAccess,
   type UserPermissions,
 } from '../../../broker/users/permissions.js';
 import { base } from '../../../events/definitions.js';
 import { sagaEvents } from '../../../events/saga-events.js';
+import type { Config } from '../../../config/load-config.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
@@ -21,6 +25,24 @@ export function fleetUsers(fleet: Fleet, prefix: string): UserPermissions[] {
   ];
   const users = services.map((service) => permissionsOf(accessOf(service, fleet), names, prefix));
   return [...users, operatorPermissions(names, prefix, users)];
+}
+
+/** Returns the names of the users that connect with these permissions: those of AMQP_USERS, or the printed one. */
+export function userNamesOf({ service, user }: UserPermissions, amqpUsers: Config['amqpUsers']): readonly string[] {
+  return amqpUsers[service ?? OPERATOR] ?? [user];
+}
+
+/** Returns the permissions of the user with this name. `shared`: it is the user of no service, so all processes and the
+ *  command line use it, and it may do everything under the prefix. */
+export function permissionsOfUser(
+  name: string,
+  users: readonly UserPermissions[],
+  amqpUsers: Config['amqpUsers'],
+): { permissions: GrantablePermissions; shared: boolean } {
+  const own = users.filter((each) => userNamesOf(each, amqpUsers).includes(name));
+  const shared = own.length === 0;
+  const parts = shared ? users.filter(({ service }) => service === null) : own;
+  return { permissions: joinedPermissions(name, parts), shared };
 }
 
 function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {

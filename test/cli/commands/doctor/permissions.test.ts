@@ -13,7 +13,7 @@ import { shop } from '../../../support/shop.js';
 const doer = shop.defineWorker({ name: 'doer', emits: ['job.finished'], on: { 'job.requested': () => undefined } });
 const counter = shop.defineWorker({ name: 'counter', on: { 'job.finished': () => undefined } });
 const fleet = defineFleet({ catalogue: shop, workers: [doer, counter] });
-const REMEDY = 'grant what `flotilla topology permissions` prints.';
+const REMEDY = 'run the commands that `flotilla topology permissions --user <name>` prints.';
 
 describe('flotilla doctor and permissions', function () {
   this.timeout(60_000);

@@ -26,7 +26,8 @@ const types = catalogue(baseCatalogue, {
 });
 const handled: { n: number; attempt: number }[] = [];
 const counted: number[] = [];
-let refusing = true;
+/** Jobs that the handler refuses. */
+const refused = new Set<number>();
 const fleet = defineFleet({
   catalogue: types,
   api: {
@@ -55,7 +56,7 @@ const fleet = defineFleet({
       on: {
         'job.ask': ({ data: { n } }, ctx) => {
           handled.push({ n, attempt: ctx.attempt });
-          if (n === 13 && refusing) throw new PermanentError('job.refused', 'bad luck');
+          if (refused.has(n)) throw new PermanentError('job.refused', 'bad luck');
           if (ctx.attempt === 1) throw new Error('not yet');
           ctx.emit('job.done', { n });
         },
@@ -98,9 +99,50 @@ describe('services with separate AMQP users', function () {
     const modules = [api, topology, dead, unrouted, keeper, worker];
     return runCommand({ modules, fleet, env, cwd: folder, ...(options.stop && { stop: options.stop }) }, args);
   };
-  const start = (user: string, ...args: string[]) => {
-    const stop = new AbortController();
-    running.push({ stop, done: run(user, args, { stop: stop.signal }) });
+  const stopAll = async () => {
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.splice(0).map(({ done }) => done));
+  };
+  /** Publishes two jobs, one of which is dead-lettered and replayed, with the user of each service. */
+  const workAs = async (
+    userOf: (service: string) => string,
+    { good, bad }: { good: number; bad: number },
+    env: NodeJS.ProcessEnv = {},
+  ) => {
+    refused.add(bad);
+    const commands = [
+      ['shop', 'api'],
+      ['doer', 'worker', 'doer'],
+      ['counter', 'worker', 'counter'],
+      ['ops', 'keeper'],
+    ] as const;
+    for (const [service, ...args] of commands) {
+      const stop = new AbortController();
+      running.push({ stop, done: run(userOf(service), args, { stop: stop.signal, env }) });
+    }
+    const ended = running.map(({ done }) =>
+      done.then(({ said }) => Promise.reject(new Error(`it has ended: ${said}`))),
+    );
+    const started = eventually('the processes', async () => {
+      const processes = await readProcesses(join(folder, 'data', 'run'));
+      return processes.length === commands.length && processes.find(({ role }) => role === 'api')?.url;
+    });
+    for (const each of ended) each.catch(() => undefined);
+    const url = await Promise.race([started, ...ended]);
+    for (const n of [good, bad]) {
+      const response = await fetch(`${url}/jobs/${n}`, { method: 'POST' });
+      expect(response.status).to.equal(202);
+    }
+    await eventually('the first job', () => counted.includes(good));
+    expect(handled.filter(({ n }) => n === good)).to.deep.equal([
+      { n: good, attempt: 1 },
+      { n: good, attempt: 2 },
+    ]);
+    await deadLetterWith('job.refused');
+    refused.delete(bad);
+    const replayed = await run(userOf('operator'), ['dead', 'replay', '--code', 'job.refused'], { env });
+    expect(replayed, replayed.said).to.have.property('code', 0);
+    await eventually('the replayed job', () => counted.includes(bad));
   };
   const addUser = async (user: string, tags = '') => {
     users.push(user);
@@ -117,8 +159,7 @@ describe('services with separate AMQP users', function () {
     await manage(managementUrl, 'POST', 'definitions', JSON.parse(out) as object);
   });
   after(async () => {
-    for (const { stop } of running) stop.abort();
-    await Promise.all(running.map(({ done }) => done));
+    await stopAll();
     await cleanUp(prefix);
     for (const user of users) await manage(managementUrl, 'DELETE', `users/${user}`);
     await rm(folder, { recursive: true, force: true });
@@ -166,33 +207,7 @@ describe('services with separate AMQP users', function () {
   });
 
   it('publish, consume, retry, dead-letter and replay with the printed permissions', async () => {
-    start('shop', 'api');
-    start('doer', 'worker', 'doer');
-    start('counter', 'worker', 'counter');
-    start('ops', 'keeper');
-    const ended = running.map(({ done }) =>
-      done.then(({ said }) => Promise.reject(new Error(`it has ended: ${said}`))),
-    );
-    const started = eventually('the processes', async () => {
-      const processes = await readProcesses(join(folder, 'data', 'run'));
-      return processes.length === 4 && processes.find(({ role }) => role === 'api')?.url;
-    });
-    for (const each of ended) each.catch(() => undefined);
-    const url = await Promise.race([started, ...ended]);
-    for (const n of [1, 13]) {
-      const response = await fetch(`${url}/jobs/${n}`, { method: 'POST' });
-      expect(response.status).to.equal(202);
-    }
-    await eventually('the first job', () => counted.includes(1));
-    expect(handled.filter(({ n }) => n === 1)).to.deep.equal([
-      { n: 1, attempt: 1 },
-      { n: 1, attempt: 2 },
-    ]);
-    await deadLetterWith('job.refused');
-    refusing = false;
-    const replayed = await run('operator', ['dead', 'replay', '--code', 'job.refused']);
-    expect(replayed, replayed.said).to.have.property('code', 0);
-    await eventually('the replayed job', () => counted.includes(13));
+    await workAs((service) => service, { good: 1, bad: 13 });
   });
 
   it('are refused by the broker when they publish outside their permissions', async () => {
@@ -260,5 +275,62 @@ describe('services with separate AMQP users', function () {
     expect(sent, sent.said).to.have.property('code', 0);
     await deadLetterWith('contract.unverified_source');
     expect(handled.some(({ n }) => n === 5)).to.equal(false);
+  });
+
+  it('have their permissions printed one by one, without password and tags', async () => {
+    const script = (await run('operator', ['topology', 'permissions', '--script'])).out.split('\n');
+    for (const service of ['shop', 'operator']) {
+      const { out, said } = await run('operator', ['topology', 'permissions', '--user', `${prefix}${service}`]);
+      const pattern = new RegExp(`^rabbitmqctl set_(topic_)?permissions .*'${prefix}${service}'`);
+      expect(out.trimEnd().split('\n')).to.have.length(2);
+      expect(out.trimEnd().split('\n')).to.deep.equal(script.filter((line) => pattern.test(line)));
+      expect(said).not.to.contain('No service connects as');
+    }
+    for (const name of ['', ' a', '-a', 'a\nb', 'a'.repeat(256)]) {
+      const { code, said } = await run('operator', ['topology', 'permissions', '--user', name]);
+      expect(code, name).to.equal(2);
+      expect(said).to.contain('is not a valid name');
+    }
+  });
+
+  it('may share a user by AMQP_USERS, which needs the permissions of these services alone', async () => {
+    const env = { AMQP_USERS: 'doer=both,counter=both' };
+    const { out } = await run('operator', ['topology', 'permissions', '--user', 'both', '--json'], { env });
+    const { permissions, topic_permissions: topics } = JSON.parse(out) as {
+      permissions: { user: string; configure: string; write: string; read: string }[];
+      topic_permissions: { exchange: string; write: string }[];
+    };
+    const [granted] = permissions;
+    expect(permissions).to.have.length(1);
+    expect(granted?.user).to.equal('both');
+    for (const worker of ['doer', 'counter']) {
+      expect(names.failed(worker)).to.match(new RegExp(granted?.write ?? ''));
+      expect(names.queue(worker)).to.match(new RegExp(granted?.read ?? ''));
+    }
+    expect(names.dead('doer')).not.to.match(new RegExp(granted?.read ?? ''));
+    expect(topics.map(({ exchange }) => exchange)).to.deep.equal([names.events]);
+    expect('job.done').to.match(new RegExp(topics[0]?.write ?? ''));
+    expect('job.ask').not.to.match(new RegExp(topics[0]?.write ?? ''));
+  });
+
+  it('may all share one user with the command line, which works with the commands that are printed for it', async () => {
+    const shared = `${prefix}shared`;
+    const permit = (path: string, body: object) => manage(managementUrl, 'PUT', `${path}/%2F/${shared}`, body);
+    await stopAll();
+    await addUser(shared, 'monitoring');
+    await permit('permissions', { configure: '', write: '', read: '' });
+    await permit('topic-permissions', { exchange: names.events, write: '^none$', read: '^none$' });
+    expect(await codeOf(shared, names.events, 'job.ask', forged('shop', 7))).to.equal(403);
+    const { out, said } = await run('operator', ['topology', 'permissions', '--user', shared]);
+    expect(said).to.contain(`No service connects as ${shared}`);
+    for (const line of out.trimEnd().split('\n')) {
+      const [, command] = /^rabbitmqctl (\w+) -p /.exec(line) ?? [];
+      const [vhost, user, ...rest] = [...line.matchAll(/'([^']*)'/g)].map(([, text]) => text);
+      expect([vhost, user]).to.deep.equal(['/', shared]);
+      const fields = command === 'set_permissions' ? ['configure', 'write', 'read'] : ['exchange', 'write', 'read'];
+      const body = Object.fromEntries(fields.map((field, at) => [field, rest[at]]));
+      await permit(command === 'set_permissions' ? 'permissions' : 'topic-permissions', body);
+    }
+    await workAs(() => 'shared', { good: 21, bad: 22 }, { AMQP_USER_ID: 'off' });
   });
 });
