@@ -14,12 +14,13 @@ export class BoundedLog {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  log(level: LogLevel, key: string, message: string, fields: Record<string, unknown>): void {
+  /** Returns whether the entry was logged. */
+  log(level: LogLevel, key: string, message: string, fields: Record<string, unknown>): boolean {
     const last = this.#last.get(key);
     const now = this.now();
     if (last !== undefined && now - last.at < this.interval) {
       last.suppressed += 1;
-      return;
+      return false;
     }
     this.#last.delete(key);
     this.#last.set(key, { at: now, suppressed: 0 });
@@ -29,6 +30,7 @@ export class BoundedLog {
     }
     const suppressed = last?.suppressed ?? 0;
     this.logger.log(level, message, { ...fields, ...(suppressed > 0 && { suppressed }) });
+    return true;
   }
 
   /** Ends a condition: the next entry of this key is logged immediately. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
 import { backoffDelay } from '../../../concurrency/backoff.js';
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
+import { BoundedLog } from '../../../telemetry/bounded-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Connection } from './connection.js';
 import { REQUEST_TIMEOUT_MS, within } from '../limits.js';
@@ -19,11 +20,15 @@ export interface ReopeningChannelOptions<C extends Channel> {
   missing: () => void;
   /** Called in the tick in which the channel becomes unusable, before amqplib notifies other listeners. */
   lost: (channel: C, reason: Error) => void;
+  /** Milliseconds of a monotonic clock. */
+  now?: () => number;
 }
 
 const REOPEN_DELAY_MS = { first: 50, most: 2000 };
 /** A channel that lasted this long was stable: the next one is opened without a delay. */
 const STABLE_AFTER_MS = 1000;
+/** Minimum time between two warnings that the broker closed the channel for the same reason. */
+const WARNING_INTERVAL_MS = 60_000;
 
 /** Keeps one channel open: whenever it or its connection fails, another is opened, with growing delays after
  *  repeated failures. amqplib does not reopen a failed channel, and a channel without an `error` listener closes its
@@ -32,12 +37,16 @@ export class ReopeningChannel<C extends Channel> {
   readonly #options: ReopeningChannelOptions<C>;
   readonly #closing = new AbortController();
   readonly #done: Promise<void>;
+  readonly #closures: BoundedLog;
+  readonly #now: () => number;
   #current: Life<C> | undefined;
   /** Consecutive failures. */
   #failures = 0;
 
   constructor(options: ReopeningChannelOptions<C>) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#closures = new BoundedLog(options.logger, WARNING_INTERVAL_MS, this.#now);
     this.#done = this.#run();
   }
 
@@ -65,13 +74,13 @@ export class ReopeningChannel<C extends Channel> {
       try {
         await connection.state.until(['ready', 'blocked'], signal);
         if (this.#failures > 0) await sleep(backoffDelay(this.#failures, REOPEN_DELAY_MS), undefined, { signal });
-        const since = performance.now();
+        const since = this.#now();
         const life = this.#live(await this.#answered('opening a channel', open()));
         if (signal.aborted) this.drop(new FlotillaError('broker.closed'));
         else await opened(life.channel).catch((error: unknown) => this.drop(disconnected(error), { failed: true }));
         await life.lost;
         await this.#ended(life);
-        this.#failures = !life.failed || performance.now() - since >= STABLE_AFTER_MS ? 0 : this.#failures + 1;
+        this.#failures = !life.failed || this.#now() - since >= STABLE_AFTER_MS ? 0 : this.#failures + 1;
       } catch (error) {
         if (connection.state.value === 'closed') return;
         this.#failures += 1;
@@ -85,11 +94,9 @@ export class ReopeningChannel<C extends Channel> {
     this.#current = life;
     channel.on('error', (error: Error) => {
       life.failed = true;
-      // repeated failures are reported once; the delays grow
-      this.#options.logger.log(this.#failures === 0 ? 'warn' : 'debug', 'the broker closed a channel', {
-        purpose: this.#options.purpose,
-        reason: error.message,
-      });
+      const message = 'the broker closed a channel';
+      const fields = { purpose: this.#options.purpose, reason: error.message };
+      if (!this.#closures.log('warn', error.message, message, fields)) this.#options.logger.debug(message, fields);
       if (codeOf(error) === 404 && !isNodeDown(error)) this.#options.missing();
       this.#lose(life, disconnected(error));
     });
