@@ -65,7 +65,8 @@ export class SupervisedProcess {
   #ready = false;
   #fatal: { code: ErrorCode; detail: string } | undefined;
   #starts = 0;
-  readonly #ends: FaultLog;
+  /** That it does not answer or has ended, until it or its successor answers. */
+  readonly #faults: FaultLog;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
@@ -74,7 +75,7 @@ export class SupervisedProcess {
     private readonly options: ChildOptions,
   ) {
     this.name = spec.name;
-    this.#ends = new FaultLog(options.logger);
+    this.#faults = new FaultLog(options.logger);
   }
 
   get ready(): boolean {
@@ -126,7 +127,7 @@ export class SupervisedProcess {
         return;
       }
       if (performance.now() - began >= longest) delay = first;
-      this.#ends.failed(
+      this.#faults.failed(
         'a process ended and is being restarted',
         { child: this.name, exitCode: how.code, signal: how.signal, error: how.error, in: formatDuration(delay) },
         String(how.error ?? how.signal ?? how.code),
@@ -175,11 +176,12 @@ export class SupervisedProcess {
     if (data?.type !== 'ready') return;
     this.#ready = true;
     this.#url = data.url;
-    this.#ends.recovered('a process is ready again', { child: this.name, pid: this.#child?.pid });
+    this.#faults.recovered('a process is ready again', { child: this.name, pid: this.#child?.pid });
     this.options.onChange();
     if (data.url === undefined) return;
-    const { logger, answerInterval: interval = ANSWER_INTERVAL_MS } = this.options;
-    void watchAnswers({ name: this.name, pid: this.#child?.pid, url: data.url }, { logger, interval, signal });
+    const { answerInterval: interval = ANSWER_INTERVAL_MS } = this.options;
+    const watched = { name: this.name, pid: this.#child?.pid, url: data.url };
+    void watchAnswers(watched, { fault: this.#faults, interval, signal });
   }
 }
 

@@ -1,34 +1,38 @@
 import { sleep } from '../concurrency/sleep.js';
 import { boundedFetch } from '../net/bounded-fetch.js';
-import { FaultLog } from '../telemetry/fault-log.js';
-import type { Logger } from '../telemetry/logger.js';
+import type { FaultLog } from '../telemetry/fault-log.js';
 
 /** A single failure may be a short pause of the process or of the machine. */
 const FAILURES = 2;
 const MAX_BYTES = 100_000;
 
 export interface WatchAnswersOptions {
-  logger: Logger;
+  /** The faults of the process, which end when it answers or its successor is ready. */
+  fault: FaultLog;
   /** Milliseconds between two requests, and the time limit of each. */
   interval: number;
   signal: AbortSignal;
 }
 
-/** Logs a warning when a process no longer answers HTTP requests, and another one when it answers again. Any status is an
- *  answer. Resolves when `signal` aborts; never rejects. */
+/** Logs a warning when a process no longer answers HTTP requests, and another one when it answers again. The fault begins
+ *  with the last answer. Any status is an answer. Resolves when `signal` aborts; never rejects. */
 export async function watchAnswers(
   { name, pid, url }: { name: string; pid: number | undefined; url: string },
-  { logger, interval, signal }: WatchAnswersOptions,
+  { fault, interval, signal }: WatchAnswersOptions,
 ): Promise<void> {
-  const fault = new FaultLog(logger);
+  let answeredAt = performance.now();
   for (let failures = 0; ;) {
     await sleep(interval, signal);
     const answered = await answers(url, interval, signal);
     if (signal.aborted) return;
-    if (answered) fault.recovered('a process answers again', { child: name, pid });
+    if (answered) {
+      answeredAt = performance.now();
+      fault.recovered('a process answers again', { child: name, pid });
+    }
     failures = answered ? 0 : failures + 1;
     if (failures === FAILURES) {
-      fault.failed('a process does not answer: it is stopped, or its event loop is blocked', { child: name, pid });
+      const message = 'a process does not answer: it is stopped, or its event loop is blocked';
+      fault.failed(message, { child: name, pid }, 'silent', answeredAt);
     }
   }
 }

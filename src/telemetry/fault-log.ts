@@ -21,10 +21,11 @@ export class FaultLog {
     return this.#current !== undefined;
   }
 
-  /** Logs a failure. Failures with the same `cause` count as one; by default the cause is the error in the fields. */
-  failed(message: string, fields: Record<string, unknown>, cause = String(fields['error'])): void {
+  /** Logs a failure. Failures with the same `cause` count as one; by default the cause is the error in the fields.
+   *  `since`: when the fault began, if before this entry. */
+  failed(message: string, fields: Record<string, unknown>, cause = String(fields['error']), since = this.now()): void {
     this.#current ??= {
-      since: this.now(),
+      since,
       entries: new BoundedLog(this.logger, REPEAT_INTERVAL_MS, this.now),
     };
     this.#current.entries.log(this.level, cause, message, fields);

@@ -248,7 +248,7 @@ function processLines(processes: readonly ProcessReport[], now: number): string[
 function silentLine(process: ProcessReport): string {
   return (
     `${nameOf(process)} does not answer; it is starting, stopped, or its event loop is blocked: ` +
-    `if this lasts, run kill -KILL ${process.pid} and start it again`
+    `if this lasts, run kill -KILL ${process.pid}; flotilla up or another supervisor starts it again, otherwise you do`
   );
 }
 

@@ -87,7 +87,7 @@ describe('the lines below the table of `flotilla status`', () => {
       '  payment',
     ]);
     expect(lines.slice(2).join('\n')).to.match(
-      /^email \(pid 1, .*\) does not answer; .*: if this lasts, run kill -KILL 1 and/,
+      /^email \(pid 1, .*\) does not answer; .*: if this lasts, run kill -KILL 1; flotilla up or another supervisor starts/,
     );
   });
 
