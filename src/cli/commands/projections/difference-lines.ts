@@ -5,11 +5,10 @@ import type { SqlValue } from '../../../store/store.js';
 /** The result of a rebuild as lines of text: `-` only in the old model, `+` only in the new one, `~` changed. */
 export function linesOf(rebuilt: Rebuilt): string[] {
   const { projection, resumed, swapped, versions, comparedAt, position, handled, passedOver, stoppedAt } = rebuilt;
-  const what = isSame(rebuilt.difference) ? 'no difference' : 'old and new differ';
-  const done = swapped ? `rebuilt, now at ${position}` : 'dry run, not swapped';
-  const lines = [
-    `${projection}: ${done}; ${handled} events${resumed ? ', continuing an earlier rebuild that did not finish' : ''}; compared at ${comparedAt}: ${what}`,
-  ];
+  const done = swapped ? `rebuilt, now at position ${position}` : 'dry run, not swapped';
+  const earlier = resumed ? ', continuing an earlier rebuild that did not finish' : '';
+  const compared = comparisonOf(rebuilt.difference, comparedAt);
+  const lines = [`${projection}: ${done}; ${handled} events of its types handled${earlier}; ${compared}`];
   if (versions.old !== versions.new) lines.push(`  version ${versions.old} before, ${versions.new} now`);
   for (const table of rebuilt.difference) lines.push(...linesOfTable(table));
   for (const { type, eventId, position: at, code } of passedOver) {
@@ -22,8 +21,16 @@ export function linesOf(rebuilt: Rebuilt): string[] {
   return lines;
 }
 
+function comparisonOf(tables: readonly TableDifference[], position: number): string {
+  const comparable = tables.filter(({ incomparable }) => incomparable === undefined);
+  if (comparable.length === 0) return 'old and new cannot be compared';
+  const others = tables.length - comparable.length;
+  const rest = others === 0 ? '' : `; ${others} of ${tables.length} tables cannot be compared`;
+  return `compared at position ${position}: ${isSame(comparable) ? 'no difference' : 'old and new differ'}${rest}`;
+}
+
 function linesOfTable({ table, incomparable, rows, onlyOld, onlyNew, changed, sample }: TableDifference): string[] {
-  if (incomparable !== undefined) return [`  ${table}: ${rows} rows; cannot be compared: ${incomparable}`];
+  if (incomparable !== undefined) return [`  ${table}: ${rows} rows in the new; cannot be compared: ${incomparable}`];
   const all = onlyOld + onlyNew + changed;
   if (all === 0) return [`  ${table}: ${rows} rows, the same`];
   const more = all > sample.length ? [`    … ${all - sample.length} more`] : [];

@@ -28,7 +28,7 @@ export function registerRebuild(projections: Command, context: Context): void {
   projections
     .command('rebuild')
     .description(
-      'rebuild read models beside the live ones, show the difference and swap; can be interrupted and run again',
+      'rebuild read models beside the live ones, swap and show the difference; can be interrupted and run again',
     )
     .argument('[names...]')
     .option('--all', 'every read model')

@@ -128,7 +128,9 @@ describe('flotilla projections', () => {
     const { code, out } = await run('rebuild', '--all');
     expect(code).to.equal(0);
     expect(out)
-      .to.contain('jobs: rebuilt, now at 3; 3 events; compared at 3: no difference')
+      .to.contain(
+        'jobs: rebuilt, now at position 3; 3 events of its types handled; compared at position 3: no difference',
+      )
       .and.contain('  job_list: 2 rows, the same')
       .and.contain('picky: rebuilt');
     await store.transaction(async ({ sql }) => {
@@ -149,9 +151,33 @@ describe('flotilla projections', () => {
     expect((await modelOf(store)).list).to.have.length(2);
   });
 
+  it('rebuild reports the tables that it cannot compare, and no difference where it compares none', async () => {
+    const store = await temp.open();
+    await append(store, begun(1), begun(2), finished(1));
+    await keepUp(store);
+    const drop = (table: 'job_list' | 'job_totals') =>
+      store.transaction(async ({ sql }) => {
+        if (table === 'job_list') await sql`drop view job_list`;
+        else await sql`drop view job_totals`;
+        if (table === 'job_list') await sql`drop table job_list__1`;
+        else await sql`drop table job_totals__1`;
+      });
+    await drop('job_list');
+    expect((await run('rebuild', 'jobs', '--dry-run')).out)
+      .to.contain('compared at position 3: no difference; 1 of 2 tables cannot be compared')
+      .and.contain('  job_list: 2 rows in the new; cannot be compared: the live model lacks its table job_list__1');
+    await drop('job_totals');
+    const { out } = await run('rebuild', 'jobs');
+    expect(out).to.contain(
+      'jobs: rebuilt, now at position 3; 3 events of its types handled; old and new cannot be compared\n',
+    );
+  });
+
   it('rebuild creates a model that no worker has built yet, with or without events', async () => {
     const store = await temp.open();
-    expect((await run('rebuild', 'jobs')).out).to.contain('jobs: rebuilt, now at 0; 0 events; compared at 0');
+    expect((await run('rebuild', 'jobs')).out).to.contain(
+      'jobs: rebuilt, now at position 0; 0 events of its types handled; compared at position 0: no',
+    );
     await append(store, begun(1), begun(2));
     expect(await run('rebuild', 'picky')).to.include({ code: 0 });
     const { out } = await run('list');
@@ -167,7 +193,7 @@ describe('flotilla projections', () => {
     await keepUp(store);
     const { code, out, said } = await run('rebuild', '--all');
     expect(code).to.equal(1);
-    expect(out).to.contain('jobs: rebuilt, now at 2').and.contain('picky: rebuilt, now at 1');
+    expect(out).to.contain('jobs: rebuilt, now at position 2').and.contain('picky: rebuilt, now at position 1');
     expect(out + said)
       .to.contain('stopped at 2, job.begun')
       .and.contain('job.unlucky');
