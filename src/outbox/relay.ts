@@ -7,7 +7,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 import { fireDueTimers } from './fire-timers.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
-import { LagGauge } from './lag-gauge.js';
+import { LagGauge, reportLag } from './lag-gauge.js';
 import { RefusedTypes } from './deferred/refused-types.js';
 import { RelaySession } from './relay-session.js';
 
@@ -74,7 +74,9 @@ export function createRelay(options: RelayOptions): Relay {
   const { store, broker, metrics, confirmTimeout, leaseTtl = 5_000, logger = silentLogger() } = options;
   metrics?.relayPublished.inc({ service: store.service }, 0);
   for (const code of PUBLISH_FAILURES) metrics?.relayFailures.inc({ service: store.service, code }, 0);
-  const gauge = new LagGauge(store, RELAY, (lag) => metrics?.relayLag.set({ service: store.service }, lag));
+  const gauge = new LagGauge(store, RELAY, (lag) => {
+    if (metrics !== undefined) reportLag(metrics, store.service, lag);
+  });
   const refusals = new RefusedTypes({
     broker,
     exchange: options.names.events,

@@ -125,6 +125,12 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['service'] as const,
       registers,
     }),
+    relayWaiting: new Gauge({
+      name: 'flotilla_relay_waiting_seconds',
+      help: 'How long the oldest stored event has waited for the confirm of the broker; 0 if none waits',
+      labelNames: ['service'] as const,
+      registers,
+    }),
     storeLostEvents: new Gauge({
       name: 'flotilla_store_lost_events',
       help: 'Events that the journal has and the store of the service lacks, because an older copy was restored',

@@ -67,6 +67,10 @@ describe('fleet status', function () {
     metrics.logOffset.labels('journal').set(12);
     metrics.logGaps.labels('journal', 'gap').inc(2);
     metrics.logGaps.labels('journal', 'reset').inc();
+    metrics.relayLag.labels('core').set(3);
+    metrics.relayWaiting.labels('core').set(23.4);
+    metrics.relayLag.labels('payment').set(0);
+    metrics.relayWaiting.labels('payment').set(0);
     metrics.topologyRecreated.labels('queue').inc(2);
     metrics.topologyRecreated.labels('exchange').inc();
     metrics.projectionStopped.labels('daily-sales').set(1);
@@ -89,6 +93,7 @@ describe('fleet status', function () {
         inFlight: { payment: 7 },
         logOffsets: { journal: 12 },
         logAlarms: { journal: 3 },
+        unpublished: { core: { events: 3, seconds: 23.4 }, payment: { events: 0, seconds: 0 } },
         topologyRecreated: 3,
         stoppedProjections: ['daily-sales'],
       });
@@ -125,6 +130,7 @@ describe('fleet status', function () {
         inFlight: { payment: 3 },
         logOffsets: { journal: 0 },
         logAlarms: { journal: 1 },
+        unpublished: {},
         topologyRecreated: 0,
         stoppedProjections: ['daily-sales'],
       };

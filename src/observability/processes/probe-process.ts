@@ -28,6 +28,8 @@ export interface ProcessReport extends ProcessRecord {
   logOffsets: Readonly<Record<string, number>>;
   /** How often it detected a break of the stream, by worker. */
   logAlarms: Readonly<Record<string, number>>;
+  /** The stored events that wait to be published, by service: their number, and how long the oldest has waited. */
+  unpublished: Readonly<Record<string, { events: number; seconds: number }>>;
   /** How many missing parts of the topology it has declared again. */
   topologyRecreated: number;
   /** Its projections that are stopped at an event or have to be rebuilt. */
@@ -61,6 +63,7 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       inFlight: sums(text, 'flotilla_messages_in_flight'),
       logOffsets: sums(text, 'flotilla_log_offset'),
       logAlarms: sums(text, 'flotilla_log_gaps_total'),
+      unpublished: unpublishedOf(text),
       topologyRecreated: samplesOf(text, 'flotilla_topology_recreated_total', 'kind').reduce(
         (sum, [, value]) => sum + value,
         0,
@@ -78,6 +81,7 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       inFlight: {},
       logOffsets: {},
       logAlarms: {},
+      unpublished: {},
       topologyRecreated: 0,
       stoppedProjections: [],
     };
@@ -89,6 +93,14 @@ function sums(text: string, name: string): Record<string, number> {
   const totals = new Map<string, number>();
   for (const [worker, value] of samplesOf(text, name)) totals.set(worker, (totals.get(worker) ?? 0) + value);
   return Object.fromEntries(totals);
+}
+
+function unpublishedOf(text: string): ProcessReport['unpublished'] {
+  const seconds = new Map(samplesOf(text, 'flotilla_relay_waiting_seconds', 'service'));
+  const events = samplesOf(text, 'flotilla_relay_lag_events', 'service');
+  return Object.fromEntries(
+    events.map(([service, count]) => [service, { events: count, seconds: seconds.get(service) ?? 0 }]),
+  );
 }
 
 /** The samples of a metric in the text format of Prometheus, by a label.

@@ -1,7 +1,7 @@
 import { sleep } from '../../concurrency/sleep.js';
 import type { Broker } from '../../broker/broker.js';
 import type { Names } from '../../broker/topology/topology.js';
-import { LagGauge } from '../../outbox/lag-gauge.js';
+import { LagGauge, reportLag } from '../../outbox/lag-gauge.js';
 import { refusalsLine } from '../../outbox/deferred/refused-types.js';
 import { createRelay } from '../../outbox/relay.js';
 import { openStore } from '../../store/open.js';
@@ -57,7 +57,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const relay = createRelay({ store, broker, names, instance, window: options.relay.window, logger, metrics });
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, lost.signal]);
-  const gauge = new LagGauge(store, 'relay', (lag) => metrics.relayLag.set({ service: name }, lag));
+  const gauge = new LagGauge(store, 'relay', (lag) => reportLag(metrics, name, lag));
   const watch = new StoreWatch({ store, logger, metrics });
   const watching = watch.run(signal);
   const waiting = new AbortController();

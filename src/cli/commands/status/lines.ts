@@ -16,6 +16,8 @@ import type { Status } from './source.js';
 /** An unknown value. */
 const UNKNOWN = '?';
 const NONE = '-';
+/** Events that wait for less are in progress. */
+const UNPUBLISHED_AFTER_S = 5;
 
 /** Returns the status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to
  *  the broker. The caller prints the reason, so that of the management API, usually the same one, is omitted; so is
@@ -49,6 +51,7 @@ export function statusLines(
     ...noConsumerLines(workers.filter((worker) => hasNoConsumer(worker, processes))),
     ...deadLines(workers, now),
     ...(abandoned ?? []).map(abandonedLine),
+    ...unpublishedLines(processes),
     ...logReaders.map(logLine),
     ...processLines(processes, now),
     ...problemLines(
@@ -212,6 +215,18 @@ function abandonedLine(each: AbandonedQueue): string {
 function sagaLines({ saga, failed }: OpenSagas): string[] {
   if (failed === 0) return [];
   return [`ALARM: ${failed} of ${saga} failed: manual intervention required: flotilla sagas list --status failed`];
+}
+
+/** `3 events of core wait to be published, the oldest for 23s`. Several processes may report the same events. */
+function unpublishedLines(processes: readonly ProcessReport[]): string[] {
+  const longest = new Map<string, { events: number; seconds: number }>();
+  for (const [service, each] of processes.flatMap(({ unpublished }) => Object.entries(unpublished))) {
+    if (each.seconds >= Math.max(UNPUBLISHED_AFTER_S, longest.get(service)?.seconds ?? 0)) longest.set(service, each);
+  }
+  return [...longest].map(([service, { events, seconds }]) => {
+    const what = events === 1 ? `1 event of ${service} waits` : `${events} events of ${service} wait`;
+    return `${what} to be published, the oldest for ${formatAge(seconds * 1000)}`;
+  });
 }
 
 /** `journal is done with the log up to offset 12, 3 behind` */

@@ -20,6 +20,7 @@ function processOf(worker: string, pid: number, changed: Partial<ProcessReport> 
     inFlight: {},
     logOffsets: {},
     logAlarms: {},
+    unpublished: {},
     topologyRecreated: 0,
     stoppedProjections: [],
     ...changed,
@@ -128,6 +129,20 @@ describe('the lines below the table of `flotilla status`', () => {
     const [line] = notesOf({ processes: [views, processOf('email', 2, { health: 'ready' })] });
     expect(line).to.match(/^WARNING: topology was missing and has been recreated: 3 parts by views \(pid 1\) since/);
     expect(notesOf({ processes: [processOf('views', 1, { health: 'ready' })] }).join()).not.to.contain('recreated');
+  });
+
+  it('name a service whose events wait to be published, once and only after some seconds', () => {
+    const reporting = (worker: string, pid: number, unpublished: ProcessReport['unpublished']) =>
+      processOf(worker, pid, { health: 'ready', unpublished });
+    const processes = [
+      reporting('orders', 1, { core: { events: 3, seconds: 23.4 } }),
+      reporting('views', 2, { core: { events: 3, seconds: 21 }, views: { events: 40, seconds: 0.3 } }),
+      reporting('payment', 3, { payment: { events: 1, seconds: 5 } }),
+    ];
+    expect(notesOf({ processes })).to.deep.equal([
+      '3 events of core wait to be published, the oldest for 23s',
+      '1 event of payment waits to be published, the oldest for 5s',
+    ]);
   });
 
   it('begin with the alarms', () => {
