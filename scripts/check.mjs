@@ -34,6 +34,7 @@ const checks = {
   // its outDir tells knip which source a file of dist was compiled from
   unused: ['knip', '--no-progress', '--tsConfig', 'tsconfig.build.json'],
   reference: [...typescriptOptions, join('scripts', 'reference', 'main.ts'), '--check'],
+  schemas: [...typescriptOptions, join('src', 'cli', 'main.ts'), 'schemas', 'check'],
   words: [join('scripts', 'docs', 'check-words.mjs')],
   links: [join('scripts', 'docs', 'check-links.mjs')],
 };

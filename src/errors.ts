@@ -81,6 +81,16 @@ export const errors = {
     message: 'An event type is two or three dotted lower-case segments',
     remedy: 'Rename the type, for example to order.created.',
   },
+  'contract.bad_schema': {
+    disposal: 'fatal',
+    message: 'A schema of a message changes data, or has a check without a name',
+    remedy: 'Replace the part that the message names.',
+  },
+  'contract.bad_schema_file': {
+    disposal: 'fatal',
+    message: 'A committed schema cannot be read',
+    remedy: 'Restore the file from version control.',
+  },
   'contract.bad_versions': {
     disposal: 'fatal',
     message: 'Versions count up from 1 and every one but the last needs an upcaster',

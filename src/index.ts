@@ -4,6 +4,7 @@
 // Message types
 export { baseCatalogue, catalogue, type Catalogue, type ContextOf } from './fleet/catalogue.js';
 export { command, event, fromOutside, type MessageDefinition, type MessageKind } from './events/definition.js';
+export { rule } from './events/named-rules.js';
 export { pii } from './events/personal.js';
 export { oneLine, textLine } from './events/text-line.js';
 export type { DataOf, Definitions } from './events/definitions.js';

@@ -5,6 +5,7 @@ import { errorsPage } from './errors.js';
 import { eventsPage } from './events.js';
 import { httpPage } from './http.js';
 import { metricsPage } from './metrics.js';
+import { schemaRulesPage } from './schema-rules.js';
 
 /** Returns the generated pages of docs/reference/ by file name. Needs no broker and no other process. */
 export async function referencePages(): Promise<Readonly<Record<string, string>>> {
@@ -15,5 +16,6 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
     'events.md': eventsPage(fleet),
     'http.md': httpPage(fleet),
     'metrics.md': metricsPage(),
+    'schema-rules.md': schemaRulesPage(),
   };
 }

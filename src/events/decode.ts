@@ -31,15 +31,18 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
   if (version === definition.latest && event.dataschema !== '') return event;
   const dataschema = dataschemaOf(event.type, definition.latest);
   if (version === definition.latest) return { ...event, dataschema };
-  let data = event.data;
+  return { ...event, dataschema, data: upcastData(definition, event.data, version, definition.latest) };
+}
+
+/** Returns the data of version `from` in the form of version `to`. Throws the error of an upcaster. */
+export function upcastData({ upcasters }: MessageDefinition, data: unknown, from: number, to: number): unknown {
   try {
-    for (let step = version; step < definition.latest; step++) {
-      data = definition.upcasters[step]?.(data as never);
-    }
+    let upcasted = data;
+    for (let version = from; version < to; version++) upcasted = upcasters[version]?.(upcasted as never);
+    return upcasted;
   } catch (error) {
     throw errorOf(error);
   }
-  return { ...event, dataschema, data };
 }
 
 /** Returns the schema version of an event. An absent `dataschema` is accepted only for a type with a single version;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { event, type MessageDefinition, type MessageKind } from './definition.js';
+import { refusalOf } from './refused-schemas.js';
 import { sagaEvents } from './saga-events.js';
 
 /** The message types of a fleet, by name. */
@@ -30,13 +31,17 @@ export const base = {
 
 export type BaseDefinitions = typeof base;
 
-/** Joins definitions. Rejects invalid and duplicate names. */
+/** Joins definitions. Rejects invalid and duplicate names, and schemas that change data. */
 export function joinDefinitions(...all: Definitions[]): Definitions {
   const joined: Record<string, MessageDefinition> = {};
   for (const definitions of all) {
     for (const [type, definition] of Object.entries(definitions)) {
       if (!NAME.test(type)) throw new FlotillaError('contract.bad_type_name', type);
       if (type in joined) throw new FlotillaError('contract.duplicate_type', type);
+      for (const [version, schema] of Object.entries(definition.versions)) {
+        const refusal = refusalOf(schema);
+        if (refusal !== undefined) throw new FlotillaError('contract.bad_schema', `${type} ${version}: ${refusal}`);
+      }
       joined[type] = definition;
     }
   }

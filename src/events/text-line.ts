@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rule } from './named-rules.js';
 
 const range = (first: number, last: number) => `${String.fromCodePoint(first)}-${String.fromCodePoint(last)}`;
 
@@ -14,12 +15,12 @@ export const NOT_A_LINE = 'one line of text, not blank';
  *  control characters, line breaks or lone surrogates. Checks the length first, so that no pattern runs on a longer
  *  text. */
 export const textLine = (max: number) =>
-  z
-    .string()
-    .max(max, { abort: true })
-    .regex(PRINTABLE, { error: NOT_A_LINE, abort: true })
-    .refine((text) => !/\p{Cs}/u.test(text), { error: NOT_A_LINE, abort: true })
-    .regex(/\S/, NOT_A_LINE);
+  rule(
+    'no-lone-surrogates',
+    z.string().max(max, { abort: true }).regex(PRINTABLE, { error: NOT_A_LINE, abort: true }).regex(/\S/, NOT_A_LINE),
+    (text) => !/\p{Cs}/u.test(text),
+    NOT_A_LINE,
+  );
 
 /** Whether the text is valid for `textLine(max)`. */
 export function isTextLine(text: string, max: number): boolean {

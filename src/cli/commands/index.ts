@@ -54,6 +54,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./topology/index.js'),
   },
   {
+    name: 'schemas',
+    description: 'compare the schemas of messages with the committed ones, and print them',
+    load: () => import('./schemas/index.js'),
+  },
+  {
     name: 'dead',
     description: 'list, collect, edit, replay and discard dead letters',
     load: () => import('./dead/index.js'),

@@ -1,27 +1,10 @@
-import { z } from 'zod';
+import { exampleOf } from '../../../contracts/examples.js';
+import { publishedSchema } from '../../../contracts/published-schema.js';
 import { base, type Definitions } from '../../../events/definitions.js';
 import { isAmbiguous } from '../../../events/patterns.js';
 import { typesMatching } from '../../../events/handler-types.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
-
-/** The used part of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
-interface Schema {
-  type?: string;
-  const?: unknown;
-  enum?: unknown[];
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  allOf?: Schema[];
-  format?: string;
-  pattern?: string;
-  minLength?: number;
-  minimum?: number;
-  exclusiveMinimum?: number;
-  items?: Schema;
-  properties?: Record<string, Schema>;
-  required?: string[];
-}
 
 /** An example of an event that a pattern matches. */
 export interface Sample {
@@ -37,7 +20,7 @@ export function samplesOf(definitions: Definitions, patterns: readonly string[])
   requireMatch('type', patterns, Object.keys(definitions));
   requireUnambiguous(definitions, patterns);
   if (patterns.length > 0) return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, pattern) }));
-  const sample = exampleOf(definitions, Object.keys(definitions).filter(isOfApplication(definitions)));
+  const sample = firstExample(definitions, Object.keys(definitions).filter(isOfApplication(definitions)));
   if (sample === undefined) throw new UsageError('the catalogue has no event to begin with; name one by --on');
   return [{ pattern: sample.type, ...sample }];
 }
@@ -50,7 +33,7 @@ function sampleOf(definitions: Definitions, pattern: string) {
   if (types.length === 0)
     throw new UsageError(`--on: ${pattern} matches commands alone, and each has its worker already`);
   const own = types.filter(isOfApplication(definitions));
-  const sample = exampleOf(definitions, own) ?? exampleOf(definitions, types);
+  const sample = firstExample(definitions, own) ?? firstExample(definitions, types);
   if (sample === undefined) throw new UsageError(`--on: no example can be made of ${pattern}; name another type`);
   return sample;
 }
@@ -60,12 +43,13 @@ function isOfApplication(definitions: Definitions) {
   return (type: string) => definitions[type]?.kind === 'event' && !(type in base);
 }
 
-function exampleOf(definitions: Definitions, types: readonly string[]): { type: string; data: unknown } | undefined {
+function firstExample(definitions: Definitions, types: readonly string[]): { type: string; data: unknown } | undefined {
   for (const type of types) {
     const definition = definitions[type];
     const schema = definition?.versions[definition.latest];
-    if (schema === undefined) continue;
-    const data = example(z.toJSONSchema(schema, { unrepresentable: 'any' }) as Schema);
+    if (definition === undefined || schema === undefined) continue;
+    const root = publishedSchema(type, definition.latest, definition);
+    const data = exampleOf({ schema: root, root });
     if (schema.safeParse(data).success) return { type, data };
   }
   return undefined;
@@ -80,47 +64,4 @@ function requireUnambiguous(definitions: Definitions, patterns: readonly string[
       }
     }
   }
-}
-
-const FORMATS: Record<string, string> = {
-  uuid: '6f9619ff-8b86-4011-b42d-00c04fc964ff',
-  email: 'ada@example.org',
-  uri: 'https://example.org/',
-  'date-time': '2026-01-31T08:00:00Z',
-  date: '2026-01-31',
-};
-
-/** Common short texts: words, codes of currencies, countries and languages, numbers. */
-const TEXTS = ['text', 'USD', 'DE', 'en', '12345', 'a', 'A', '1'];
-
-function example(schema: Schema): unknown {
-  if (schema.const !== undefined) return schema.const;
-  if (schema.enum !== undefined) return schema.enum[0];
-  const [choice] = schema.anyOf ?? schema.oneOf ?? [];
-  if (choice !== undefined) return example(choice);
-  switch (schema.type) {
-    case 'string':
-      return text(schema);
-    case 'integer':
-    case 'number':
-      return Math.max(1, schema.minimum ?? 1, (schema.exclusiveMinimum ?? 0) + 1);
-    case 'boolean':
-      return true;
-    case 'array':
-      return schema.items === undefined ? [] : [example(schema.items)];
-    case 'object':
-      return Object.fromEntries(
-        (schema.required ?? []).map((name) => [name, example(schema.properties?.[name] ?? {})]),
-      );
-    case undefined:
-    default:
-      return null;
-  }
-}
-
-function text({ format = '', minLength = 0, pattern, allOf = [] }: Schema): string {
-  const patterns = [pattern, ...allOf.map((part) => part.pattern)].filter((part) => part !== undefined);
-  const candidates = [...TEXTS.map((word) => word.padEnd(minLength, 'x')), ...Object.values(FORMATS)];
-  const fitting = candidates.find((word) => patterns.every((part) => new RegExp(part, 'u').test(word)));
-  return FORMATS[format] ?? fitting ?? '';
 }

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { Context } from '../../shared/context.js';
+import { registerCheck } from './check.js';
+import { registerList } from './list.js';
+import { registerShow } from './show.js';
+import { registerWrite } from './write.js';
+
+export function register(program: Command, context: Context): void {
+  const schemas = program.command('schemas');
+  registerCheck(schemas, context);
+  registerWrite(schemas, context);
+  registerList(schemas, context);
+  registerShow(schemas, context);
+}

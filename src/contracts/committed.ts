@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { JsonSchema } from '../events/schema-fields.js';
+import { z } from 'zod';
+import { identityOf, type Committed } from './gate.js';
+import type { Json } from './shape.js';
+
+/** The folder of committed schemas, beside package.json: `schemas/order.created/1.json`, and samples of their data,
+ *  `schemas/order.created/1.samples.json`. */
+const FOLDER = 'schemas';
+
+const FILE = /^([a-z0-9_.]+)\/(\d+)(\.samples)?\.json$/;
+/** Milliseconds for a command of git. */
+const GIT_TIMEOUT_MS = 30_000;
+
+const samplesFile = z.strictObject({
+  newest: z.int().min(1),
+  samples: z.array(z.strictObject({ data: z.custom<Json>(), upcast: z.custom<Json>() })),
+});
+
+/** Reads the committed schemas and samples of a project. Resolves with empty lists if there are none. Rejects with
+ *  `contract.bad_schema_file`. */
+export async function readCommitted(root: string): Promise<Committed> {
+  const folder = join(root, FOLDER);
+  const paths = (await readdir(folder, { recursive: true }).catch(absent)).map((path) => path.replaceAll('\\', '/'));
+  const files = paths.filter((path) => FILE.test(path)).sort();
+  return committedOf(
+    await Promise.all(files.map(async (path) => ({ path, text: await readFile(join(folder, path), 'utf8') }))),
+  );
+}
+
+/** Reads what was committed where this branch left `ref`. Rejects with `contract.bad_schema_file`, and with the error of
+ *  git if `ref` is unknown. */
+export async function readCommittedAt(root: string, ref: string, signal: AbortSignal): Promise<Committed> {
+  const git = (args: readonly string[], input = '') => runGit(root, args, input, signal);
+  const base = (await git(['merge-base', '--end-of-options', ref, 'HEAD'])).trim();
+  // relative to the project, which may be a folder of the repository
+  const listed = (await git(['ls-tree', '-r', '--name-only', base, `${FOLDER}/`])).split('\n');
+  const paths = listed.map((path) => path.slice(FOLDER.length + 1)).filter((path) => FILE.test(path));
+  const names = paths.map((path) => `${base}:./${FOLDER}/${path}\n`).join('');
+  const contents = Buffer.from(await git(['cat-file', '--batch'], names));
+  let at = 0;
+  return committedOf(
+    paths.map((path) => {
+      // `<hash> blob <size>`, then the bytes of the file and a line break
+      const begin = contents.indexOf('\n', at) + 1;
+      const end = begin + Number(contents.toString('utf8', at, begin).split(' ')[2]);
+      at = end + 1;
+      return { path, text: contents.toString('utf8', begin, end) };
+    }),
+  );
+}
+
+/** Writes schemas and samples to their files, and resolves with the paths. */
+export async function writeCommitted(root: string, { schemas, samples }: Committed): Promise<string[]> {
+  const files = [
+    ...schemas.map(({ schema, ...of }) => ({ path: pathOf(of), content: schema })),
+    ...samples.map(({ samples, ...of }) => ({ path: pathOf(of, '.samples'), content: samples })),
+  ];
+  for (const { path, content } of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), `${JSON.stringify(content, undefined, 2)}\n`);
+  }
+  return files.map(({ path }) => path).sort();
+}
+
+/** The paths of the files of these schemas and samples, in a project. */
+export function pathsOf({ schemas, samples }: Committed): string[] {
+  return [...schemas.map((of) => pathOf(of)), ...samples.map((of) => pathOf(of, '.samples'))].sort();
+}
+
+function pathOf({ type, version }: { type: string; version: number }, suffix = ''): string {
+  return `${FOLDER}/${type}/${version}${suffix}.json`;
+}
+
+function committedOf(files: readonly { path: string; text: string }[]): Committed {
+  const parsed = files.map(({ path, text }) => {
+    const [, type = '', version, suffix] = FILE.exec(path) ?? [];
+    return { path, type, version: Number(version), isSamples: suffix !== undefined, content: parse(path, text) };
+  });
+  const byVersion = parsed.sort((a, b) => (a.type === b.type ? a.version - b.version : a.type < b.type ? -1 : 1));
+  return {
+    schemas: byVersion
+      .filter(({ isSamples }) => !isSamples)
+      .map(({ path, type, version, content }) => {
+        const schema = (content ?? {}) as JsonSchema;
+        const identity = identityOf(schema);
+        if (identity?.type !== type || identity.version !== version) {
+          throw badFile(path, `$id is not urn:flotilla:${type}:${version}`);
+        }
+        return { type, version, schema };
+      }),
+    samples: byVersion
+      .filter(({ isSamples }) => isSamples)
+      .map(({ path, type, version, content }) => {
+        const { data: samples, error } = samplesFile.safeParse(content);
+        if (samples === undefined) throw badFile(path, z.prettifyError(error));
+        return { type, version, samples };
+      }),
+  };
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw badFile(path, messageOf(error));
+  }
+}
+
+function badFile(path: string, why: string): FlotillaError {
+  return new FlotillaError('contract.bad_schema_file', `${FOLDER}/${path}: ${why}`);
+}
+
+function absent(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
+async function runGit(cwd: string, args: readonly string[], input: string, signal: AbortSignal): Promise<string> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(GIT_TIMEOUT_MS)]);
+  const child = spawn('git', args, { cwd, signal: limit, stdio: ['pipe', 'pipe', 'pipe'] });
+  const closed = once(child, 'close') as Promise<[code: number | null]>;
+  // a git that fails reads no input, and its exit code is reported
+  child.stdin.on('error', () => undefined).end(input);
+  const [output, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  if (code !== 0) throw new Error(`git ${args[0] ?? ''}: ${complaint.trim() || `exit code ${String(code)}`}`);
+  return output;
+}

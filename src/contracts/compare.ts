@@ -1,0 +1,405 @@
+import { accepts } from './refuses.js';
+import { RULES, type RuleId, type Verdict } from './rules.js';
+import {
+  resolved,
+  shapeOf,
+  type ArrayPart,
+  type Bound,
+  type Json,
+  type NumberPart,
+  type ObjectPart,
+  type Part,
+  type SchemaNode,
+  type Shape,
+  type StringPart,
+} from './shape.js';
+
+/** One step from a value to a value inside it. */
+export interface Step {
+  /** The name of a field, `*` for any other field of an object, or the index of an element; `[]` for any element. */
+  name: string;
+  /** The parts that contain the value, in the old and the new schema. */
+  before: Part;
+  after: Part;
+}
+
+/** A value that one reader refuses: the value itself, or any small value of a part. */
+export type Witness = { value: Json } | { part: Part };
+
+/** A difference between two schemas. */
+export interface Change {
+  rule: RuleId;
+  /** The way to the changed value; empty for the value itself. */
+  steps: readonly Step[];
+  /** The keyword of JSON Schema, or the name of a field, that changed. */
+  key: string;
+  before: Json | undefined;
+  after: Json | undefined;
+  backward: Verdict;
+  forward: Verdict;
+  /** Old data that the new schema refuses. */
+  stored?: Witness;
+  /** New data that the old schema refuses. */
+  written?: Witness;
+}
+
+type Detail = Partial<Pick<Change, 'key' | 'before' | 'after' | 'stored' | 'written' | 'backward' | 'forward'>>;
+
+/** Compares two schemas of the same version. The writer is closed: it writes the declared fields only. The reader is
+ *  open: it ignores fields that it does not know. Every pair of values for which the changes say that no direction
+ *  breaks can be read in both directions. */
+export function compareSchemas(before: SchemaNode, after: SchemaNode): Change[] {
+  return new Comparison().nodes(before, after, []);
+}
+
+class Comparison {
+  /** Pairs that are being compared: a schema may contain itself. */
+  readonly #seen = new Map<unknown, Set<unknown>>();
+
+  nodes(givenBefore: SchemaNode, givenAfter: SchemaNode, steps: readonly Step[]): Change[] {
+    const before = resolved(givenBefore);
+    const after = resolved(givenAfter);
+    const seen = this.#seen.get(before.schema) ?? new Set();
+    if (typeof before.schema === 'object' && seen.has(after.schema)) return [];
+    this.#seen.set(before.schema, seen.add(after.schema));
+    const [old, now] = [shapeOf(before), shapeOf(after)];
+    if (old.any || now.any) {
+      if (old.any && now.any) return [];
+      return [change(old.any ? 'type-narrowed' : 'type-widened', steps, { key: 'type', ...typesOf(old, now) })];
+    }
+    return merged(old, now, steps, [
+      ...this.#nulls(old, now, steps),
+      ...this.#literals(old, now, steps),
+      ...this.#parts(old, now, steps),
+    ]);
+  }
+
+  #nulls(old: Shape, now: Shape, steps: readonly Step[]): Change[] {
+    const [was, is] = [old, now].map(({ parts }) => parts.some(({ kind }) => kind === 'null'));
+    if (was === is) return [];
+    const nullable = was ? old : now;
+    const nothingElse = nullable.parts.length + nullable.literals.length === 1;
+    if (nothingElse)
+      return [change(was ? 'type-narrowed' : 'type-widened', steps, { key: 'type', ...typesOf(old, now) })];
+    return was
+      ? [change('nullable-removed', steps, { key: 'type', stored: { value: null } })]
+      : [change('nullable-added', steps, { key: 'type', written: { value: null } })];
+  }
+
+  #literals(old: Shape, now: Shape, steps: readonly Step[]): Change[] {
+    const has = (list: readonly Json[], value: Json) => list.some((other) => same(other, value));
+    const removed = old.literals.filter((value) => !has(now.literals, value) && !accepts(now.parts, value));
+    const added = now.literals.filter((value) => !has(old.literals, value) && !accepts(old.parts, value));
+    const [first] = removed;
+    const [second] = added;
+    const constant = old.literals.length === 1 && now.literals.length === 1;
+    if (constant && first !== undefined && second !== undefined) {
+      const values = { key: 'const', before: first, after: second };
+      return [change('const-changed', steps, { ...values, stored: { value: first }, written: { value: second } })];
+    }
+    return [
+      ...removed.map((value) =>
+        change(now.literals.length > 0 ? 'enum-value-removed' : 'type-narrowed', steps, {
+          key: 'enum',
+          before: value,
+          stored: { value },
+        }),
+      ),
+      ...added.map((value) =>
+        change(old.literals.length > 0 ? 'enum-value-added' : 'type-widened', steps, {
+          key: 'enum',
+          after: value,
+          written: { value },
+        }),
+      ),
+    ];
+  }
+
+  #parts(old: Shape, now: Shape, steps: readonly Step[]): Change[] {
+    const before = old.parts.filter(({ kind }) => kind !== 'null');
+    const after = now.parts.filter(({ kind }) => kind !== 'null');
+    const sides = [before, after] as const;
+    const by = sides.some(isUnionOfObjects) ? discriminatorOf([...before, ...after]) : undefined;
+    if (by === undefined && sides.every(isUnionOfObjects)) {
+      const [was, is] = sides.map(discriminatorOf);
+      if (was !== undefined && is !== undefined) {
+        return [change('discriminator-changed', steps, { key: 'oneOf', before: was, after: is })];
+      }
+    }
+    const groups = new Map<string, { before: Part[]; after: Part[] }>();
+    for (const [side, parts] of [['before', before] as const, ['after', after] as const]) {
+      for (const part of parts) {
+        const key = `${part.kind} ${by === undefined ? '' : JSON.stringify(constantOf(part, by))}`;
+        const group = groups.get(key) ?? { before: [], after: [] };
+        group[side].push(part);
+        groups.set(key, group);
+      }
+    }
+    return [...groups.values()].flatMap((group) => {
+      const [first, ...more] = group.before;
+      const [second, ...others] = group.after;
+      const single = more.length + others.length === 0;
+      if (single && first !== undefined && second !== undefined) return this.#part(first, second, steps);
+      return this.#coverage(group.before, group.after, steps);
+    });
+  }
+
+  /** Members of a union that cannot be matched one to one: each must be included in a member of the other side. */
+  #coverage(before: readonly Part[], after: readonly Part[], steps: readonly Step[]): Change[] {
+    const breaks = (old: Part, now: Part, direction: 'backward' | 'forward') =>
+      new Comparison().#part(old, now, []).some((found) => found[direction] === 'breaks');
+    const lost = before.filter((old) => !after.some((now) => !breaks(old, now, 'backward')));
+    const fresh = after.filter((now) => !before.some((old) => !breaks(old, now, 'forward')));
+    return [
+      ...lost.map((part) => change('type-narrowed', steps, { key: 'anyOf', before: labelOf(part), stored: { part } })),
+      ...fresh.map((part) => change('type-widened', steps, { key: 'anyOf', after: labelOf(part), written: { part } })),
+    ];
+  }
+
+  #part(before: Part, after: Part, steps: readonly Step[]): Change[] {
+    if (before.kind === 'string' && after.kind === 'string') return stringChanges(before, after, steps);
+    if (before.kind === 'number' && after.kind === 'number') return numberChanges(before, after, steps);
+    if (before.kind === 'array' && after.kind === 'array') return this.#array(before, after, steps);
+    if (before.kind === 'object' && after.kind === 'object') return this.#object(before, after, steps);
+    return before.kind === after.kind ? [] : [change('type-changed', steps, { key: 'type' })];
+  }
+
+  #array(before: ArrayPart, after: ArrayPart, steps: readonly Step[]): Change[] {
+    const length = Math.max(before.first.length, after.first.length);
+    const element = (name: string, old: SchemaNode | undefined, now: SchemaNode | undefined) =>
+      old === undefined || now === undefined ? [] : this.nodes(old, now, [...steps, { name, before, after }]);
+    return [
+      ...bound('minItems', before.minItems, after.minItems, 'lower', steps),
+      ...bound('maxItems', before.maxItems, after.maxItems, 'upper', steps),
+      ...keywords(before, after, steps),
+      ...Array.from({ length }, (_, index) =>
+        element(String(index), before.first[index] ?? before.rest, after.first[index] ?? after.rest),
+      ).flat(),
+      ...element('[]', before.rest, after.rest),
+    ];
+  }
+
+  #object(before: ObjectPart, after: ObjectPart, steps: readonly Step[]): Change[] {
+    const names = [...new Set([...namesOf(before), ...namesOf(after)])];
+    const changes = names.flatMap((name) => this.#field(name, before, after, steps));
+    return [...withRenames(changes), ...this.#others(before, after, steps), ...keywords(before, after, steps)];
+  }
+
+  #field(name: string, before: ObjectPart, after: ObjectPart, steps: readonly Step[]): Change[] {
+    const [old, now] = [fieldOf(before, name), fieldOf(after, name)];
+    const [needed, needs] = [before.required.has(name), after.required.has(name)];
+    const values = { key: name, ...(old && { before: plain(old) }), ...(now && { after: plain(now) }) };
+    if (old === undefined) {
+      return needs
+        ? [change('field-added-required', steps, { ...values, stored: { part: before } })]
+        : [change('field-added-optional', steps, values)];
+    }
+    if (now === undefined) {
+      return needed
+        ? [change('field-removed-required', steps, { ...values, written: { part: after } })]
+        : [change('field-removed-optional', steps, values)];
+    }
+    const presence = { key: name };
+    return [
+      ...(needs && !needed ? [change('field-became-required', steps, { ...presence, stored: { part: before } })] : []),
+      ...(needed && !needs ? [change('field-became-optional', steps, { ...presence, written: { part: after } })] : []),
+      ...this.nodes(old, now, [...steps, { name, before, after }]),
+    ];
+  }
+
+  #others(before: ObjectPart, after: ObjectPart, steps: readonly Step[]): Change[] {
+    const names = nameChanges(before, after, (old, now) =>
+      this.nodes(old, now, [...steps, { name: '*', before, after }]),
+    );
+    if (before.others === undefined || after.others === undefined) {
+      if (before.others === after.others) return names;
+      const rule = before.others === undefined ? 'object-opened' : 'object-closed';
+      return [...names, change(rule, steps, { key: 'additionalProperties' })];
+    }
+    return [...names, ...this.nodes(before.others, after.others, [...steps, { name: '*', before, after }])];
+  }
+}
+
+/** The names of a record's keys, as if they were values. */
+function nameChanges(
+  before: ObjectPart,
+  after: ObjectPart,
+  compare: (old: SchemaNode, now: SchemaNode) => Change[],
+): Change[] {
+  if (before.others === undefined || after.others === undefined) return [];
+  const text: SchemaNode = { schema: { type: 'string' }, root: {} };
+  // a witness would be a value, not a name
+  return compare(before.names ?? text, after.names ?? text).map(({ stored: _, written: __, ...found }) => ({
+    ...found,
+    key: `propertyNames.${found.key}`,
+  }));
+}
+
+/** A removed and an added field of the same schema are probably one field with another name. */
+function withRenames(changes: readonly Change[]): Change[] {
+  const left = new Set(changes);
+  const renames: Change[] = [];
+  for (const removed of changes.filter(({ rule }) => rule.startsWith('field-removed'))) {
+    const added = [...left].find(({ rule, after }) => rule.startsWith('field-added') && same(after, removed.before));
+    if (added === undefined) continue;
+    left.delete(removed);
+    left.delete(added);
+    renames.push(
+      change('field-renamed?', removed.steps, {
+        key: removed.key,
+        before: removed.key,
+        after: added.key,
+        ...(added.stored && { stored: added.stored }),
+        ...(removed.written && { written: removed.written }),
+      }),
+    );
+  }
+  return [...renames, ...left];
+}
+
+/** At one place, a lost and an added type are one changed type. */
+function merged(old: Shape, now: Shape, steps: readonly Step[], changes: readonly Change[]): Change[] {
+  const here = changes.filter(({ steps: at }) => at.length === steps.length);
+  const narrowed = here.find(({ rule }) => rule === 'type-narrowed');
+  const widened = here.find(({ rule }) => rule === 'type-widened');
+  const alternatives = (shape: Shape) => shape.parts.length + Math.min(shape.literals.length, 1);
+  if (narrowed === undefined || widened === undefined || alternatives(old) > 1 || alternatives(now) > 1)
+    return [...changes];
+  const { stored } = narrowed;
+  const { written } = widened;
+  const both = { ...(stored && { stored }), ...(written && { written }) };
+  return [change('type-changed', steps, { key: 'type', ...typesOf(old, now), ...both })];
+}
+
+function stringChanges(before: StringPart, after: StringPart, steps: readonly Step[]): Change[] {
+  const lost = before.patterns.filter((pattern) => !after.patterns.includes(pattern));
+  const added = after.patterns.filter((pattern) => !before.patterns.includes(pattern));
+  const patterns = { key: 'pattern', ...textOf('before', lost), ...textOf('after', added) };
+  const pattern = lost.length === 0 ? 'pattern-added' : added.length === 0 ? 'pattern-removed' : 'pattern-changed';
+  const formats = { key: 'format', ...valueOf('before', before.format), ...valueOf('after', after.format) };
+  const format =
+    before.format === undefined ? 'format-added' : after.format === undefined ? 'format-removed' : 'format-changed';
+  return [
+    ...bound('minLength', before.minLength, after.minLength, 'lower', steps),
+    ...bound('maxLength', before.maxLength, after.maxLength, 'upper', steps),
+    ...(before.format === after.format ? [] : [change(format, steps, formats)]),
+    ...(lost.length + added.length === 0 ? [] : [change(pattern, steps, patterns)]),
+    ...keywords(before, after, steps),
+  ];
+}
+
+function numberChanges(before: NumberPart, after: NumberPart, steps: readonly Step[]): Change[] {
+  const types = { key: 'type', before: numeric(before), after: numeric(after) };
+  return [
+    ...(before.integer && !after.integer ? [change('type-widened', steps, { ...types, written: { value: 0.5 } })] : []),
+    ...(after.integer && !before.integer ? [change('type-narrowed', steps, { ...types, stored: { value: 0.5 } })] : []),
+    ...rangeChanges('minimum', before.lower, after.lower, 'lower', steps),
+    ...rangeChanges('maximum', before.upper, after.upper, 'upper', steps),
+    ...multipleChanges(before.multipleOf, after.multipleOf, steps),
+    ...keywords(before, after, steps),
+  ];
+}
+
+const numeric = ({ integer }: NumberPart) => (integer ? 'integer' : 'number');
+
+function rangeChanges(
+  key: string,
+  before: Bound | undefined,
+  after: Bound | undefined,
+  side: 'lower' | 'upper',
+  steps: readonly Step[],
+): Change[] {
+  const none = side === 'lower' ? -Infinity : Infinity;
+  const [old, now] = [before?.value ?? none, after?.value ?? none];
+  if (old !== now) return bound(key, old, now, side, steps);
+  if (before?.exclusive === after?.exclusive) return [];
+  const values = { key, ...valueOf('before', before?.value), ...valueOf('after', after?.value) };
+  return [change(after?.exclusive === true ? 'bound-tightened' : 'bound-loosened', steps, values)];
+}
+
+function bound(key: string, before: number, after: number, side: 'lower' | 'upper', steps: readonly Step[]): Change[] {
+  if (before === after) return [];
+  const tightened = side === 'lower' ? after > before : after < before;
+  const finite = (name: 'before' | 'after', value: number) => (Number.isFinite(value) ? { [name]: value } : {});
+  const values = { key, ...finite('before', before), ...finite('after', after) };
+  return [change(tightened ? 'bound-tightened' : 'bound-loosened', steps, values)];
+}
+
+function multipleChanges(before: number | undefined, after: number | undefined, steps: readonly Step[]): Change[] {
+  if (before === after) return [];
+  const values = { key: 'multipleOf', ...valueOf('before', before), ...valueOf('after', after) };
+  if (before === undefined) return [change('bound-tightened', steps, values)];
+  if (after === undefined) return [change('bound-loosened', steps, values)];
+  // only whole numbers can be divided exactly
+  const whole = Number.isInteger(before) && Number.isInteger(after);
+  if (whole && before % after === 0) return [change('bound-loosened', steps, values)];
+  if (whole && after % before === 0) return [change('bound-tightened', steps, values)];
+  return [change('bound-changed', steps, values)];
+}
+
+function keywords(before: { other: string }, after: { other: string }, steps: readonly Step[]): Change[] {
+  if (before.other === after.other) return [];
+  return [change('keyword-changed', steps, { key: 'not compared', before: before.other, after: after.other })];
+}
+
+function namesOf({ fields, required }: ObjectPart): string[] {
+  return [...fields.keys(), ...required];
+}
+
+/** The schema of a field that data may have. A reader without the field ignores it. */
+function fieldOf({ fields, others }: ObjectPart, name: string): SchemaNode | undefined {
+  return fields.get(name) ?? others;
+}
+
+/** The field whose constants distinguish all objects among these parts. */
+function discriminatorOf(parts: readonly Part[]): string | undefined {
+  const objects = parts.filter((part): part is ObjectPart => part.kind === 'object');
+  const [first] = objects;
+  if (first === undefined) return undefined;
+  return [...first.required].find((name) => objects.every((part) => constantOf(part, name) !== undefined));
+}
+
+function isUnionOfObjects(parts: readonly Part[]): boolean {
+  return parts.filter(({ kind }) => kind === 'object').length > 1;
+}
+
+function constantOf(part: Part, name: string): Json | undefined {
+  const field = part.kind === 'object' && part.required.has(name) ? part.fields.get(name) : undefined;
+  if (field === undefined) return undefined;
+  const { any, literals, parts } = shapeOf(field);
+  return !any && parts.length === 0 && literals.length === 1 ? literals[0] : undefined;
+}
+
+function change(rule: RuleId, steps: readonly Step[], detail: Detail): Change {
+  const { backward, forward } = RULES[rule];
+  return { rule, steps, key: '', before: undefined, after: undefined, backward, forward, ...detail };
+}
+
+function typesOf(old: Shape, now: Shape): { before: string; after: string } {
+  return { before: labelOfShape(old), after: labelOfShape(now) };
+}
+
+function labelOfShape({ any, literals, parts }: Shape): string {
+  if (any) return 'any';
+  return [...parts.map(labelOf), ...literals.map((value) => JSON.stringify(value))].join(' | ') || 'never';
+}
+
+function labelOf(part: Part): string {
+  return part.kind === 'number' ? numeric(part) : part.kind;
+}
+
+function plain({ schema }: SchemaNode): Json {
+  return schema as unknown as Json;
+}
+
+function same(a: Json | undefined, b: Json | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function textOf(name: 'before' | 'after', values: readonly string[]): Detail {
+  return values.length === 0 ? {} : { [name]: values.join(' ') };
+}
+
+function valueOf(name: 'before' | 'after', value: Json | undefined): Detail {
+  return value === undefined ? {} : { [name]: value };
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { Finding } from './gate.js';
+
+/** The only place for exceptions from the gate, so that a review sees each of them. */
+export const EXCEPTIONS_FILE = 'schemas/exceptions.json';
+
+const exceptionsFile = z.array(
+  z.strictObject({
+    rule: z.string(),
+    type: z.string(),
+    version: z.int().min(1),
+    /** As in the finding. */
+    pointer: z.string(),
+    reason: z.string().min(1),
+    /** The last day on which the exception applies. */
+    until: z.iso.date(),
+  }),
+);
+
+export type SchemaException = z.infer<typeof exceptionsFile>[number];
+
+/** Reads the exceptions of a project; none without the file. Rejects with `contract.bad_schema_file`. */
+export async function readExceptions(root: string): Promise<SchemaException[]> {
+  let text: string;
+  try {
+    text = await readFile(join(root, EXCEPTIONS_FILE), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  try {
+    return exceptionsFile.parse(JSON.parse(text));
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+    throw new FlotillaError('contract.bad_schema_file', `${EXCEPTIONS_FILE}: ${why}`);
+  }
+}
+
+/** Separates the findings that an exception permits today (an ISO date). `useless`: exceptions that have ended, or to
+ *  which no finding corresponds. */
+export function withoutExceptions(
+  findings: readonly Finding[],
+  exceptions: readonly SchemaException[],
+  today: string,
+): { findings: Finding[]; permitted: Finding[]; useless: SchemaException[] } {
+  const permits = ({ rule, type, version, pointer, until }: SchemaException, finding: Finding) =>
+    until >= today &&
+    rule === finding.rule &&
+    type === finding.type &&
+    version === finding.version &&
+    pointer === finding.pointer;
+  const isPermitted = (finding: Finding) => exceptions.some((exception) => permits(exception, finding));
+  return {
+    findings: findings.filter((finding) => !isPermitted(finding)),
+    permitted: findings.filter(isPermitted),
+    useless: exceptions.filter((exception) => !findings.some((finding) => permits(exception, finding))),
+  };
+}

@@ -1,0 +1,224 @@
+import { definitionOf, versionOf, type Definitions } from '../events/definitions.js';
+import type { MessageKind } from '../events/definition.js';
+import type { JsonSchema } from '../events/schema-fields.js';
+import { compareSchemas, type Change, type Step } from './compare.js';
+import { counterexample } from './counterexample.js';
+import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
+import { publishedSchema } from './published-schema.js';
+import { RULES, type RuleId, type Verdict } from './rules.js';
+import type { Json, SchemaNode } from './shape.js';
+
+/** A version of a schema that was committed. */
+export interface CommittedSchema {
+  type: string;
+  version: number;
+  schema: JsonSchema;
+}
+
+/** A change that breaks readers, or that they should know. */
+export interface Finding {
+  rule: RuleId;
+  severity: 'error' | 'warning';
+  type: string;
+  version: number;
+  /** JSON Pointer (RFC 6901) into the schema. */
+  pointer: string;
+  /** The changed value of the data: `items[].sku`; empty for the data themselves. */
+  field: string;
+  before?: Json;
+  after?: Json;
+  backward: Verdict;
+  forward: Verdict;
+  why: string;
+  /** Data that old code stored and the new schema refuses. */
+  refusedStored?: Json;
+  /** Data that new code writes and the old schema refuses. */
+  refusedWritten?: Json;
+  remedy: string;
+}
+
+/** What is committed of a catalogue. */
+export interface Committed {
+  schemas: readonly CommittedSchema[];
+  samples: readonly CommittedSamples[];
+}
+
+/** The result of the gate. */
+export interface GateResult {
+  findings: Finding[];
+  sampleFindings: SampleFinding[];
+  /** The number of compared versions. */
+  compared: number;
+}
+
+/** Compares the catalogue with every committed version. Within a version, an event must be readable in both directions:
+ *  new code reads stored events, and during a deployment old code reads new ones. A command must be readable by new
+ *  code; that old handlers refuse it is a warning. Every committed sample must be read as before. */
+export function checkCatalogue(definitions: Definitions, { schemas, samples }: Committed): GateResult {
+  return {
+    findings: schemas.flatMap((old) => checkVersion(definitions, schemas, old)),
+    sampleFindings: checkSamples(definitions, samples),
+    compared: schemas.length,
+  };
+}
+
+/** Returns the part of the catalogue whose files are missing or differ. */
+export function outdatedFiles(definitions: Definitions, { schemas, samples }: Committed): Committed {
+  const known = new Map(schemas.map(({ type, version, schema }) => [`${type} ${version}`, JSON.stringify(schema)]));
+  return {
+    schemas: publishedSchemas(definitions).filter(
+      ({ type, version, schema }) => known.get(`${type} ${version}`) !== JSON.stringify(schema),
+    ),
+    samples: outdatedSamples(definitions, samples),
+  };
+}
+
+/** The schemas of all versions of a catalogue, sorted by type and version. */
+export function publishedSchemas(definitions: Definitions): CommittedSchema[] {
+  return Object.entries(definitions)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([type, definition]) =>
+      Object.keys(definition.versions).map((version) => ({
+        type,
+        version: Number(version),
+        schema: publishedSchema(type, Number(version), definition),
+      })),
+    );
+}
+
+function checkVersion(
+  definitions: Definitions,
+  committed: readonly CommittedSchema[],
+  { type, version, schema }: CommittedSchema,
+): Finding[] {
+  const kind: MessageKind = schema['x-kind'] === 'command' ? 'command' : 'event';
+  const place: Place = { type, version, kind, old: { schema, root: schema } };
+  const found = (changed: Pick<Change, 'rule'> & Partial<Change>): Finding[] =>
+    findingOf(place, { ...NOWHERE, ...RULES[changed.rule], ...changed });
+  const definition = definitionOf(definitions, type);
+  if (definition === undefined) return found({ rule: 'type-removed' });
+  if (definition.versions[version] === undefined) return found({ rule: 'version-removed' });
+  if (definition.kind !== kind) return found({ rule: 'kind-changed', before: kind, after: definition.kind });
+  const now = publishedSchema(type, version, definition);
+  place.now = { schema: now, root: now };
+  const changes = compareSchemas(place.old, place.now);
+  const earlier = committed.filter((other) => other.type === type && other.version < version);
+  return [
+    ...changes.map((change) => reused(change, earlier)).flatMap(found),
+    ...listChanges('x-rules', schema, now, ['rule-added', 'rule-removed']).flatMap(found),
+    ...listChanges('x-pii', schema, now, ['pii-added', 'pii-removed']).flatMap(found),
+  ];
+}
+
+const NOWHERE = { steps: [], key: '', before: undefined, after: undefined };
+
+/** A field that is added under the name of a field of an earlier version must have the type of that field. */
+function reused(change: Change, earlier: readonly CommittedSchema[]): Change {
+  if (!change.rule.startsWith('field-added') || change.steps.length > 0) return change;
+  const clash = earlier.find(({ schema }) => {
+    const old = (schema['properties'] as Record<string, JsonSchema> | undefined)?.[change.key];
+    if (old === undefined) return false;
+    const pair = compareSchemas({ schema: old, root: schema }, { schema: change.after as JsonSchema, root: schema });
+    return pair.some(({ rule }) => rule === 'type-changed');
+  });
+  if (clash === undefined) return change;
+  return { ...change, rule: 'field-name-reused', before: `version ${clash.version}`, ...RULES['field-name-reused'] };
+}
+
+/** The differences of two lists of names. */
+function listChanges(
+  key: string,
+  before: JsonSchema,
+  after: JsonSchema,
+  [added, removed]: [RuleId, RuleId],
+): (Pick<Change, 'rule'> & Partial<Change>)[] {
+  const [old = [], now = []] = [before[key], after[key]].map((list) => (Array.isArray(list) ? list.map(String) : []));
+  return [
+    ...old.filter((name) => !now.includes(name)).map((name) => ({ rule: removed, key, before: name })),
+    ...now.filter((name) => !old.includes(name)).map((name) => ({ rule: added, key, after: name })),
+  ];
+}
+
+interface Place {
+  type: string;
+  version: number;
+  kind: MessageKind;
+  old: SchemaNode;
+  /** Undefined if the catalogue no longer has the version. */
+  now?: SchemaNode;
+}
+
+function findingOf({ type, version, kind, old, now }: Place, change: Change): Finding[] {
+  const { rule, backward, forward, steps, key, before, after } = change;
+  const severity = severityOf(kind, backward, forward);
+  if (severity === undefined) return [];
+  const refusedStored = backward === 'breaks' && now ? counterexample(change, 'stored', now) : undefined;
+  const refusedWritten = forward === 'breaks' ? counterexample(change, 'written', old) : undefined;
+  return [
+    {
+      rule,
+      severity,
+      type,
+      version,
+      pointer: pointerOf(steps, rule, key),
+      field: fieldOf(steps, rule, key),
+      ...(before !== undefined && { before }),
+      ...(after !== undefined && { after }),
+      backward,
+      forward,
+      why: RULES[rule].why,
+      ...(refusedStored !== undefined && { refusedStored }),
+      ...(refusedWritten !== undefined && { refusedWritten }),
+      remedy: remedyOf(rule, kind, severity, type, version),
+    },
+  ];
+}
+
+function severityOf(kind: MessageKind, backward: Verdict, forward: Verdict): Finding['severity'] | undefined {
+  if (backward === 'breaks' || (kind === 'event' && forward === 'breaks')) return 'error';
+  return backward === 'ok' && forward === 'ok' ? undefined : 'warning';
+}
+
+function remedyOf(
+  rule: RuleId,
+  kind: MessageKind,
+  severity: Finding['severity'],
+  type: string,
+  version: number,
+): string {
+  if (rule === 'type-removed' || rule === 'version-removed')
+    return 'Keep it while messages of it are stored or queued.';
+  if (severity === 'warning') {
+    return kind === 'command' ? 'Deploy the handler before the senders.' : 'Check the readers of the field.';
+  }
+  if (rule === 'field-renamed?') {
+    return `Add version ${version + 1} of ${type} with the new name, and an upcaster that moves the value.`;
+  }
+  return `Undo the change, and add version ${version + 1} of ${type} with an upcaster.`;
+}
+
+/** Rules about one field, whose key is its name. */
+const isAboutField = (rule: RuleId) => rule.startsWith('field-');
+
+function pointerOf(steps: readonly Step[], rule: RuleId, key: string): string {
+  const parts = steps.flatMap(({ name, before }) => {
+    if (before.kind !== 'array') return name === '*' ? ['additionalProperties'] : ['properties', name];
+    return name === '[]' ? ['items'] : ['prefixItems', name];
+  });
+  const last = isAboutField(rule) ? ['properties', key] : key === '' ? [] : [key];
+  return [...parts, ...last].map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+function fieldOf(steps: readonly Step[], rule: RuleId, key: string): string {
+  const names = [...steps.map(({ name, before }) => (before.kind === 'array' ? '[]' : name))];
+  return [...names, ...(isAboutField(rule) ? [key] : [])]
+    .reduce((path, name) => (name === '[]' ? `${path}[]` : `${path}.${name}`), '')
+    .replace(/^\./, '');
+}
+
+/** Returns the type and version of a published schema; undefined for a foreign document. */
+export function identityOf(schema: JsonSchema): { type: string; version: number } | undefined {
+  const [, type = '', version] = /^urn:flotilla:([a-z0-9_.]+):(\d+)$/.exec(String(schema['$id'])) ?? [];
+  if (version === undefined || versionOf(type, String(schema['$id'])) === undefined) return undefined;
+  return { type, version: Number(version) };
+}
