@@ -41,6 +41,8 @@ import type { Writer } from './write/writer.js';
 const LONG_PAGE_EVENTS = 500;
 /** Statements that matter only to the processes of this machine. A power failure ends them all. */
 const LOCAL: StepOptions = { single: true, durable: false };
+/** A lease must be renewed before it ends, also behind a long queue. */
+const URGENT: StepOptions = { ...LOCAL, urgent: true };
 /** The size of a probe: more than the free space in allocated pages. */
 const PROBE_BYTES = 65_536;
 
@@ -197,7 +199,7 @@ export class SqliteStore implements Store {
 
   async acquireLease(name: string, holder: string, ttl: number, ended?: string): Promise<Lease | undefined> {
     this.#leases.attempt(name, ttl);
-    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl, ended), LOCAL);
+    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl, ended), URGENT);
     this.#leases.found(name, term);
     return lease;
   }

@@ -32,6 +32,9 @@ const MAX_UNSYNCED_GROUPS = 2;
 /** Milliseconds of work in one transaction; bounds how long the event loop is blocked, and lets the sync of one part of
  *  a large backlog overlap with the work of the next. */
 const GROUP_TIME_MS = 5;
+/** Units that are performed in any case: on a busy machine the time of a group also passes while other processes run,
+ *  and each commit of fewer units would cost more than it saves. */
+const MIN_GROUP = 16;
 
 export interface StepOptions {
   /** As in `performStep`. */
@@ -39,6 +42,8 @@ export interface StepOptions {
   /** Whether the step settles once its commit is durable, instead of visible. False for changes that matter only to
    *  processes of this machine, all of which end in a power failure. @default true */
   durable?: boolean;
+  /** Whether the step is performed before those that wait, because it must be done by a certain time. @default false */
+  urgent?: boolean;
 }
 
 /** Commits all waiting units once per turn of the event loop. Each unit has a separate savepoint if it needs one, and
@@ -64,13 +69,13 @@ export class Committer {
   }
 
   /** Runs a step of the store itself. */
-  submit<T>(step: () => T, { single, durable = true }: StepOptions): Promise<T> {
-    return this.#enqueue<T>(performStep(step, single), durable);
+  submit<T>(step: () => T, { single, durable = true, urgent = false }: StepOptions): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single), { durable, urgent });
   }
 
   /** Runs a caller's work. */
   run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#enqueue<T>(performWork(work), true);
+    return this.#enqueue<T>(performWork(work), { durable: true, urgent: false });
   }
 
   /** Commits waiting units, then accepts no more. */
@@ -80,13 +85,13 @@ export class Committer {
     await Promise.all(this.#unsynced);
   }
 
-  #enqueue<T>(perform: WriteUnit['perform'], durable: boolean): Promise<T> {
+  #enqueue<T>(perform: WriteUnit['perform'], { durable, urgent }: { durable: boolean; urgent: boolean }): Promise<T> {
     const { guard } = this.options;
     if (guard.failure !== undefined) return Promise.reject(guard.failure);
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ perform, durable, resolve, reject });
+      this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -183,7 +188,8 @@ export class Committer {
           return undefined;
         }
         outcomes.push(outcome);
-        if (performance.now() > end) this.#waiting.unshift(...group.splice(outcomes.length));
+        if (outcomes.length >= MIN_GROUP && performance.now() > end)
+          this.#waiting.unshift(...group.splice(outcomes.length));
       }
       return outcomes;
     } finally {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import Database from 'better-sqlite3';
 import { newId } from '../../../../src/events/ids.js';
-import type { Store } from '../../../../src/store/store.js';
+import type { Store, Tx } from '../../../../src/store/store.js';
 import { codeOf, eventOf } from '../../../contract/store-events.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
@@ -58,6 +58,27 @@ describe('group commit in SQLite', () => {
     expect(codes).to.deep.equal(['resolved', undefined, 'resolved']);
   });
 
+  it('commits several slow transactions at once', async () => {
+    await store.append('x/1', 'none', [eventOf('x/1')]);
+    const before = store.health().commits;
+    await Promise.all(Array.from({ length: 48 }, () => store.transaction(slowly)));
+    // each takes a large part of the time of a group
+    expect(store.health().commits - before).to.be.within(2, 4);
+  });
+
+  it('renews a lease before the transactions that wait', async () => {
+    const lease = await store.acquireLease('relay', 'a', 60_000);
+    const settled: string[] = [];
+    const work = Array.from({ length: 100 }, () => store.transaction(slowly).then(() => settled.push('transaction')));
+    const renewal = store.acquireLease('relay', 'a', 60_000).then((renewed) => {
+      settled.push('renewal');
+      return renewed;
+    });
+    expect((await renewal)?.epoch).to.equal(lease?.epoch);
+    expect(settled.length).to.be.below(40);
+    await Promise.all(work);
+  });
+
   it('rejects changes and deletes of events', () => {
     const file = new Database(temp.path);
     file
@@ -90,3 +111,9 @@ describe('group commit in SQLite', () => {
     await newer.dispose();
   });
 });
+
+/** Blocks the event loop for 2 ms, as expensive work in a transaction does. */
+async function slowly(tx: Tx): Promise<void> {
+  for (const end = performance.now() + 2; performance.now() < end;);
+  await tx.sql`SELECT 1`;
+}
