@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { z } from 'zod';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { z } from 'zod';
 import { identityOf, type Committed } from './gate.js';
 import type { Json } from './shape.js';
 

@@ -14,9 +14,13 @@ import {
   type StringPart,
 } from './shape.js';
 
+/** The step to the name of a field, as if it were a value. */
+export const KEY = '(key)';
+
 /** One step from a value to a value inside it. */
 export interface Step {
-  /** The name of a field, `*` for any other field of an object, or the index of an element; `[]` for any element. */
+  /** The name of a field, `*` for any other field of an object, `KEY` for their names, or the index of an element; `[]` for
+   *  any element. */
   name: string;
   /** The parts that contain the value, in the old and the new schema. */
   before: Part;
@@ -53,8 +57,12 @@ export function compareSchemas(before: SchemaNode, after: SchemaNode): Change[] 
 }
 
 class Comparison {
-  /** Pairs that are being compared: a schema may contain itself. */
-  readonly #seen = new Map<unknown, Set<unknown>>();
+  /** Pairs that are compared already: a schema may contain itself. */
+  readonly #seen: Map<unknown, Set<unknown>>;
+
+  constructor(seen: ReadonlyMap<unknown, ReadonlySet<unknown>> = new Map()) {
+    this.#seen = new Map([...seen].map(([schema, others]) => [schema, new Set(others)]));
+  }
 
   nodes(givenBefore: SchemaNode, givenAfter: SchemaNode, steps: readonly Step[]): Change[] {
     const before = resolved(givenBefore);
@@ -147,7 +155,7 @@ class Comparison {
   /** Members of a union that cannot be matched one to one: each must be included in a member of the other side. */
   #coverage(before: readonly Part[], after: readonly Part[], steps: readonly Step[]): Change[] {
     const breaks = (old: Part, now: Part, direction: 'backward' | 'forward') =>
-      new Comparison().#part(old, now, []).some((found) => found[direction] === 'breaks');
+      new Comparison(this.#seen).#part(old, now, []).some((found) => found[direction] === 'breaks');
     const lost = before.filter((old) => !after.some((now) => !breaks(old, now, 'backward')));
     const fresh = after.filter((now) => !before.some((old) => !breaks(old, now, 'forward')));
     return [
@@ -208,32 +216,20 @@ class Comparison {
   }
 
   #others(before: ObjectPart, after: ObjectPart, steps: readonly Step[]): Change[] {
-    const names = nameChanges(before, after, (old, now) =>
-      this.nodes(old, now, [...steps, { name: '*', before, after }]),
-    );
     if (before.others === undefined || after.others === undefined) {
-      if (before.others === after.others) return names;
+      if (before.others === after.others) return [];
       const rule = before.others === undefined ? 'object-opened' : 'object-closed';
-      return [...names, change(rule, steps, { key: 'additionalProperties' })];
+      return [change(rule, steps, { key: 'additionalProperties' })];
     }
-    return [...names, ...this.nodes(before.others, after.others, [...steps, { name: '*', before, after }])];
+    const step = (name: string) => [...steps, { name, before, after }];
+    return [
+      ...this.nodes(before.names ?? ANY_NAME, after.names ?? ANY_NAME, step(KEY)),
+      ...this.nodes(before.others, after.others, step('*')),
+    ];
   }
 }
 
-/** The names of a record's keys, as if they were values. */
-function nameChanges(
-  before: ObjectPart,
-  after: ObjectPart,
-  compare: (old: SchemaNode, now: SchemaNode) => Change[],
-): Change[] {
-  if (before.others === undefined || after.others === undefined) return [];
-  const text: SchemaNode = { schema: { type: 'string' }, root: {} };
-  // a witness would be a value, not a name
-  return compare(before.names ?? text, after.names ?? text).map(({ stored: _, written: __, ...found }) => ({
-    ...found,
-    key: `propertyNames.${found.key}`,
-  }));
-}
+const ANY_NAME: SchemaNode = { schema: { type: 'string' }, root: {} };
 
 /** A removed and an added field of the same schema are probably one field with another name. */
 function withRenames(changes: readonly Change[]): Change[] {

@@ -1,4 +1,4 @@
-import type { Change, Witness } from './compare.js';
+import { KEY, type Change, type Witness } from './compare.js';
 import { exampleOf, examplesOf } from './examples.js';
 import { refuses } from './refuses.js';
 import type { Json, Part, SchemaNode } from './shape.js';
@@ -48,6 +48,10 @@ function containing(part: Part, name: string, value: Json): Json | undefined {
     return elements.includes(undefined) ? undefined : (elements as Json[]);
   }
   const [object] = examplesOf(part);
+  if (name === KEY) {
+    const inner = part.kind === 'object' && part.others !== undefined ? exampleOf(part.others) : undefined;
+    return typeof value === 'string' && inner !== undefined ? { [value]: inner } : undefined;
+  }
   if (typeof object !== 'object' || object === null) return undefined;
   return { ...(object as object), [name === '*' ? 'x' : name]: value };
 }

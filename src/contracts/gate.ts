@@ -1,7 +1,7 @@
 import { definitionOf, versionOf, type Definitions } from '../events/definitions.js';
 import type { MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { compareSchemas, type Change, type Step } from './compare.js';
+import { compareSchemas, KEY, type Change, type Step } from './compare.js';
 import { counterexample } from './counterexample.js';
 import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
 import { publishedSchema } from './published-schema.js';
@@ -104,7 +104,7 @@ function checkVersion(
   const changes = compareSchemas(place.old, place.now);
   const earlier = committed.filter((other) => other.type === type && other.version < version);
   return [
-    ...changes.map((change) => reused(change, earlier)).flatMap(found),
+    ...changes.map((change) => reused(change, earlier, now)).flatMap(found),
     ...listChanges('x-rules', schema, now, ['rule-added', 'rule-removed']).flatMap(found),
     ...listChanges('x-pii', schema, now, ['pii-added', 'pii-removed']).flatMap(found),
   ];
@@ -113,12 +113,12 @@ function checkVersion(
 const NOWHERE = { steps: [], key: '', before: undefined, after: undefined };
 
 /** A field that is added under the name of a field of an earlier version must have the type of that field. */
-function reused(change: Change, earlier: readonly CommittedSchema[]): Change {
+function reused(change: Change, earlier: readonly CommittedSchema[], root: JsonSchema): Change {
   if (!change.rule.startsWith('field-added') || change.steps.length > 0) return change;
   const clash = earlier.find(({ schema }) => {
     const old = (schema['properties'] as Record<string, JsonSchema> | undefined)?.[change.key];
     if (old === undefined) return false;
-    const pair = compareSchemas({ schema: old, root: schema }, { schema: change.after as JsonSchema, root: schema });
+    const pair = compareSchemas({ schema: old, root: schema }, { schema: change.after as JsonSchema, root });
     return pair.some(({ rule }) => rule === 'type-changed');
   });
   if (clash === undefined) return change;
@@ -202,6 +202,7 @@ const isAboutField = (rule: RuleId) => rule.startsWith('field-');
 
 function pointerOf(steps: readonly Step[], rule: RuleId, key: string): string {
   const parts = steps.flatMap(({ name, before }) => {
+    if (name === KEY) return ['propertyNames'];
     if (before.kind !== 'array') return name === '*' ? ['additionalProperties'] : ['properties', name];
     return name === '[]' ? ['items'] : ['prefixItems', name];
   });

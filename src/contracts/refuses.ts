@@ -62,9 +62,13 @@ function arrayRefuses({ first, rest, minItems, maxItems }: ArrayPart, elements: 
   });
 }
 
-function objectRefuses({ fields, required, others }: ObjectPart, object: Readonly<Record<string, Json>>): boolean {
+function objectRefuses(
+  { fields, required, others, names }: ObjectPart,
+  object: Readonly<Record<string, Json>>,
+): boolean {
   if ([...required].some((name) => !Object.hasOwn(object, name))) return true;
   return Object.entries(object).some(([name, value]) => {
+    if (!fields.has(name) && names !== undefined && refuses(names, name)) return true;
     const node = fields.get(name) ?? others;
     // an open reader ignores fields that it does not know
     return node !== undefined && refuses(node, value);

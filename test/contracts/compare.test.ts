@@ -178,6 +178,19 @@ describe('the comparison of two schemas', () => {
     expect(changesOf(tree(z.int()), tree(z.string())).map(({ rule }) => rule)).to.deep.equal(['type-changed']);
   });
 
+  it('compares unions of objects that contain themselves', () => {
+    const expression = (value: z.ZodType): z.ZodType => {
+      const node: z.ZodType = z.union([
+        z.strictObject({ value, also: z.int() }),
+        z.strictObject({ left: z.lazy(() => node), right: z.lazy(() => node) }),
+      ]);
+      return node;
+    };
+    expect(changesOf(expression(z.int()), expression(z.int()))).to.deep.equal([]);
+    const rules = changesOf(expression(z.int()), expression(z.string())).map(({ rule }) => rule);
+    expect(rules).to.include('type-narrowed').and.include('type-widened');
+  });
+
   it('does not compare the pattern of a format, which differs between versions of zod', () => {
     const [before, after] = [nodeOf(z.email()), nodeOf(z.email())];
     const changed = { ...after.root, pattern: '^changed$' };

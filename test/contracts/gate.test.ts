@@ -65,6 +65,11 @@ describe('the gate', () => {
     expect(single(after, before, command)[0]).to.include({ severity: 'error', rule: 'enum-value-removed' });
   });
 
+  it('points to the names of the keys of a record', () => {
+    const [finding] = single(z.record(z.string(), z.int()), z.record(z.string().max(3), z.int()));
+    expect(finding).to.include({ rule: 'bound-tightened', pointer: '/propertyNames/maxLength', field: '(key)' });
+  });
+
   it('warns of a removed optional field', () => {
     const [finding] = single(order({ note: z.string().optional() }), order({}));
     expect(finding).to.include({ severity: 'warning', rule: 'field-removed-optional', field: 'note' });
