@@ -4,7 +4,7 @@ import { seed } from '../support/seed.js';
 import { pairs, schemaOf, valuesOf, type Description } from './support/descriptions.js';
 import { changesOf, reads } from './support/pairs.js';
 
-const PAIRS = 1500;
+const PAIRS = 600;
 const VALUES = 8;
 
 describe('a pair of schemas that the gate calls safe', function () {

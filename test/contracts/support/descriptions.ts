@@ -45,30 +45,56 @@ export const descriptions: fc.Arbitrary<Description> = fc.letrec<{ node: Descrip
   };
 }).node;
 
-/** A description and one in which a part is replaced by another description. */
+type Edit = (part: Description) => Description;
+
+const edits: fc.Arbitrary<Edit> = fc.oneof(
+  descriptions.map(
+    (other): Edit =>
+      () =>
+        other,
+  ),
+  descriptions.map((other): Edit => (part) => ({ of: 'union', options: [part, other] })),
+  fc.constant<Edit>((inner) => ({ of: 'nullable', inner })),
+  small.map(
+    (by): Edit =>
+      (part) =>
+        withOtherBounds(part, by),
+  ),
+);
+
+/** A description and one in which a part is changed, in either order. */
 export const pairs: fc.Arbitrary<{ before: Description; after: Description }> = fc
-  .record({ before: descriptions, other: descriptions, at: fc.nat(20), swap: fc.boolean() })
-  .map(({ before, other, at, swap }) => {
-    const after = replaced(before, { left: at }, other);
+  .record({ before: descriptions, edit: edits, at: fc.nat(8), swap: fc.boolean() })
+  .map(({ before, edit, at, swap }) => {
+    const after = edited(before, { left: at }, edit);
     return swap ? { before: after, after: before } : { before, after };
   });
 
-function replaced(description: Description, count: { left: number }, other: Description): Description {
-  if (count.left-- === 0) return other;
+function withOtherBounds(part: Description, by: number): Description {
+  if (part.of === 'string' || part.of === 'number') return { ...part, max: part.max + by };
+  if (part.of === 'array') return { ...part, max: part.max + by };
+  if (part.of === 'enum') return { ...part, values: [...part.values, `more${by}`] };
+  if (part.of === 'object') return { ...part, open: !part.open };
+  return part;
+}
+
+/** Changes the part with this number, counted from the outside. */
+function edited(description: Description, count: { left: number }, edit: Edit): Description {
+  if (count.left-- === 0) return edit(description);
   switch (description.of) {
     case 'nullable':
     case 'array':
     case 'record':
-      return { ...description, inner: replaced(description.inner, count, other) };
+      return { ...description, inner: edited(description.inner, count, edit) };
     case 'union':
-      return { ...description, options: description.options.map((option) => replaced(option, count, other)) };
+      return { ...description, options: description.options.map((option) => edited(option, count, edit)) };
     case 'object':
       return {
         ...description,
         fields: Object.fromEntries(
           Object.entries(description.fields).map(([name, { inner, optional }]) => {
             if (count.left-- === 0) return [name, { inner, optional: !optional }];
-            return [name, { inner: replaced(inner, count, other), optional }];
+            return [name, { inner: edited(inner, count, edit), optional }];
           }),
         ),
       };
