@@ -51,10 +51,27 @@ describe('flotilla doctor and leases', function () {
     return out.split('\n').filter((line) => line.slice(5).startsWith('leases '));
   };
   const sql = (text: string, ...values: unknown[]) => {
-    const db = new Database(ops);
-    db.prepare(text).run(...values);
-    db.close();
+    const db = new Database(ops, { timeout: 500 });
+    try {
+      db.prepare(text).run(...values);
+    } finally {
+      db.close();
+    }
   };
+  /** Stops the keeper and changes its store. A keeper that was stopped inside a transaction has the lock of the store: it
+   *  continues, and is stopped again. */
+  const stopAndChange = (text: string, ...values: unknown[]) =>
+    eventually('the store is changed', () => {
+      keeper?.kill('SIGSTOP');
+      try {
+        sql(text, ...values);
+        return true;
+      } catch (error) {
+        if (!(error instanceof Database.SqliteError && error.code === 'SQLITE_BUSY')) throw error;
+        keeper?.kill('SIGCONT');
+        return false;
+      }
+    });
 
   it('counts held leases, and reports none after a regular end; creates and changes no file of a store', async () => {
     await startKeeper();
@@ -89,8 +106,7 @@ describe('flotilla doctor and leases', function () {
 
   it('reports a holder that does not renew its lease, as a stopped process', async () => {
     const holder = await startKeeper();
-    keeper?.kill('SIGSTOP');
-    sql('UPDATE flotilla_leases SET expires = ttl + ?', Date.now() - 44_000);
+    await stopAndChange('UPDATE flotilla_leases SET expires = ttl + ?', Date.now() - 44_000);
     const [line] = await leases();
     expect(line)
       .to.match(/^WARN leases +ops: no process has held the lease relay for 4\d s; /)
@@ -99,8 +115,7 @@ describe('flotilla doctor and leases', function () {
 
   it('reports a lease that no process holds although one that competes for it runs', async () => {
     await startKeeper();
-    keeper?.kill('SIGSTOP');
-    sql('DELETE FROM flotilla_leases');
+    await stopAndChange('DELETE FROM flotilla_leases');
     expect(await leases()).to.deep.equal([
       `WARN leases         ops: no process holds the lease relay, although its process runs here; ${RUNBOOK}`,
     ]);
