@@ -1,3 +1,4 @@
+import { partRefuses } from './refuses.js';
 import { shapeOf, type Json, type NumberPart, type Part, type SchemaNode, type StringPart } from './shape.js';
 
 export interface ExampleOptions {
@@ -82,26 +83,18 @@ export function examplesOf(part: Part, options: ExampleOptions = {}, depth = 0):
   }
 }
 
-function textsOf({ minLength, maxLength, format, patterns }: StringPart): string[] {
+function textsOf(part: StringPart): string[] {
+  const { minLength, format } = part;
   const candidates =
     format === undefined ? [...TEXTS, 'x'.repeat(Math.min(minLength, MAX_LENGTH))] : [OF_FORMAT[format] ?? ''];
-  return candidates.filter(
-    (text) =>
-      text.length >= minLength &&
-      text.length <= maxLength &&
-      patterns.every((pattern) => new RegExp(pattern, 'u').test(text)),
-  );
+  return candidates.filter((text) => !partRefuses(part, text));
 }
 
-function numbersOf({ integer, lower, upper, multipleOf }: NumberPart): number[] {
+function numbersOf(part: NumberPart): number[] {
+  const { integer, lower, upper, multipleOf } = part;
   const step = multipleOf ?? (integer ? 1 : 0.5);
   const from = lower?.value ?? Math.min(0, upper?.value ?? 0);
   const first = Math.ceil(from / step) * step;
-  return [first, first + step, ...(upper === undefined ? [] : [Math.floor(upper.value / step) * step])].filter(
-    (value) => {
-      const above = lower === undefined || value > lower.value || (!lower.exclusive && value === lower.value);
-      const below = upper === undefined || value < upper.value || (!upper.exclusive && value === upper.value);
-      return above && below && (!integer || Number.isInteger(value));
-    },
-  );
+  const last = upper === undefined ? [] : [Math.floor(upper.value / step) * step];
+  return [first, first + step, ...last].filter((value) => !partRefuses(part, value));
 }

@@ -219,7 +219,8 @@ function fieldOf(steps: readonly Step[], rule: RuleId, key: string): string {
 
 /** Returns the type and version of a published schema; undefined for a foreign document. */
 export function identityOf(schema: JsonSchema): { type: string; version: number } | undefined {
-  const [, type = '', version] = /^urn:flotilla:([a-z0-9_.]+):(\d+)$/.exec(String(schema['$id'])) ?? [];
-  if (version === undefined || versionOf(type, String(schema['$id'])) === undefined) return undefined;
-  return { type, version: Number(version) };
+  const id = String(schema['$id']);
+  const [, type = ''] = /^urn:flotilla:([a-z0-9_.]+):\d+$/.exec(id) ?? [];
+  const version = versionOf(type, id);
+  return version === undefined ? undefined : { type, version };
 }

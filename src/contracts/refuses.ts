@@ -25,7 +25,8 @@ export function accepts(parts: readonly Part[], value: Json): boolean {
   });
 }
 
-function partRefuses(part: Part, value: Json): boolean {
+/** Whether an open reader with this part certainly refuses a value. */
+export function partRefuses(part: Part, value: Json): boolean {
   switch (part.kind) {
     case 'null':
       return value !== null;

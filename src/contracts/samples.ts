@@ -5,6 +5,7 @@ import type { MessageDefinition } from '../events/definition.js';
 import { definitionOf, type Definitions } from '../events/definitions.js';
 import { exampleOf, type ExampleOptions } from './examples.js';
 import { publishedSchema } from './published-schema.js';
+import { RULES } from './rules.js';
 import type { Json } from './shape.js';
 
 /** Data of one version, with their form in the newest version. Committed, so that an upcaster cannot change in
@@ -80,9 +81,7 @@ export function checkSamples(definitions: Definitions, committed: readonly Commi
       if ('error' in actual)
         return [{ rule: 'upcast-changed', ...sample, why: `The upcaster throws ${actual.error}.` }];
       if (isDeepStrictEqual(actual.value, expected)) return [];
-      return [
-        { rule: 'upcast-changed', ...sample, actual: actual.value, why: 'Stored data are read with another meaning.' },
-      ];
+      return [{ rule: 'upcast-changed', ...sample, actual: actual.value, why: RULES['upcast-changed'].why }];
     });
   });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { pathsOf, readCommitted, writeCommitted } from '../../../contracts/committed.js';
+import { readCommitted, writeCommitted } from '../../../contracts/committed.js';
 import { checkCatalogue, outdatedFiles } from '../../../contracts/gate.js';
 import { MIN_SAMPLES } from '../../../contracts/samples.js';
 import type { Context } from '../../shared/context.js';
@@ -25,8 +25,9 @@ async function runWrite(context: Context): Promise<void> {
     if (errors > 0) throw new CommandFailed('a change breaks readers');
   }
   const outdated = outdatedFiles(definitions, committed);
-  for (const path of await writeCommitted(context.cwd, outdated)) context.print(path);
-  if (pathsOf(outdated).length === 0) context.say('Every file is up to date.');
+  const written = await writeCommitted(context.cwd, outdated);
+  for (const path of written) context.print(path);
+  if (written.length === 0) context.say('Every file is up to date.');
   for (const { type, version, samples } of outdated.samples) {
     if (samples.samples.length >= MIN_SAMPLES) continue;
     context.say(`${type} ${version} has ${samples.samples.length} samples; add some by hand, up to ${MIN_SAMPLES}`);
