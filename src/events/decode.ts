@@ -83,6 +83,17 @@ function open(schema: z.ZodType): z.ZodType {
     return schema.clone({ ...schema.def, shape, catchall: z.unknown() });
   }
   if (schema instanceof z.ZodArray) return schema.clone({ ...schema.def, element: open(schema.element as z.ZodType) });
+  if (schema instanceof z.ZodRecord) {
+    return schema.clone({ ...schema.def, valueType: open(schema.valueType as z.ZodType) });
+  }
+  if (schema instanceof z.ZodTuple) {
+    const { items, rest } = schema.def;
+    return schema.clone({
+      ...schema.def,
+      items: items.map((item) => open(item as z.ZodType)),
+      rest: rest === null ? null : open(rest as z.ZodType),
+    });
+  }
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
     return schema.clone({ ...schema.def, innerType: open(schema.unwrap() as z.ZodType) } as never);
   }

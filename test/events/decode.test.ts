@@ -132,6 +132,26 @@ describe('decoding a message', () => {
     expect(decodeEvent(definitions, message(wire({ data }))).data).to.deep.equal(data);
   });
 
+  it('accepts unknown fields in the values of records and the elements of tuples', () => {
+    const part = z.strictObject({ a: z.int() });
+    const rates = {
+      'rates.set': event({ 1: z.strictObject({ by: z.record(z.string(), part), pair: z.tuple([part], part) }) }),
+    };
+    const data = {
+      by: { x: { a: 1, more: 2 } },
+      pair: [
+        { a: 1, more: 2 },
+        { a: 1, most: 3 },
+      ],
+    };
+    const body = wire({ type: 'rates.set', dataschema: 'urn:flotilla:rates.set:1', data });
+    expect(decodeEvent(rates, message(body)).data).to.deep.equal(data);
+    const wrong = wire({ type: 'rates.set', dataschema: 'urn:flotilla:rates.set:1', data: { ...data, by: { x: {} } } });
+    expect(() => decodeEvent(rates, message(wrong)))
+      .to.throw(FlotillaError)
+      .with.property('code', 'contract.invalid_data');
+  });
+
   it('upcasts an old version to the latest', () => {
     const body = wire({ dataschema: 'urn:flotilla:invoice.issued:1', data: { invoiceId: 'i1', total: 5 } });
     const event = decodeEvent(definitions, message(body));
