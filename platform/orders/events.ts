@@ -38,8 +38,17 @@ export function detailsOf(details: OrderDetails): OrderDetails {
 export const trackingNumber = textLine(100);
 export const estimatedDelivery = textLine(64);
 
+const created = { orderId: id, ...orderDetails.shape };
+
 export const orderEvents = {
-  'order.created': event({ 1: z.strictObject({ orderId: id, ...orderDetails.shape }) }),
+  'order.created': event(
+    {
+      // before there were several currencies, orders had none and were in US dollars
+      1: z.strictObject({ ...created, currency: currency.optional() }),
+      2: z.strictObject(created),
+    },
+    { 1: (data) => ({ ...data, currency: data.currency ?? 'USD' }) },
+  ),
   'order.status_changed': event({
     1: z.strictObject({
       orderId: id,

@@ -3,6 +3,7 @@ import { defineRoute, ProblemError, type ProblemType, type Reply, type Route } f
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { email, personName } from '../fields.js';
+import { defaultPreferences, preferences } from './events.js';
 import { user } from './user.js';
 
 const tag = 'Users';
@@ -14,10 +15,12 @@ const userNotFound = {
   remedy: 'Check the id.',
 } satisfies ProblemType;
 
-const newUser = z.strictObject({ name: personName, email }).meta({ id: 'NewUser', description: 'A user to create' });
+const newUser = z
+  .strictObject({ name: personName, email, preferences: preferences.default(defaultPreferences) })
+  .meta({ id: 'NewUser', description: 'A user to create' });
 
 const userBody = z
-  .object({ id: z.string(), name: z.string(), email: z.string(), createdAt: z.iso.datetime() })
+  .object({ id: z.string(), name: z.string(), email: z.string(), preferences, createdAt: z.iso.datetime() })
   .meta({ id: 'User', description: 'A user' });
 
 export const userRoutes: Route[] = [
@@ -62,7 +65,7 @@ async function present(status: number, reader: StreamReader, id: string): Promis
   if (state.user === undefined || first === undefined) {
     throw new ProblemError(userNotFound);
   }
-  const { userId, name, email: address } = state.user;
-  const body = { id: userId, name, email: address, createdAt: first.event.time } satisfies z.infer<typeof userBody>;
-  return { status, body, version };
+  const { userId, name, email: address, preferences: chosen } = state.user;
+  const body = { id: userId, name, email: address, preferences: chosen, createdAt: first.event.time };
+  return { status, body: body satisfies z.infer<typeof userBody>, version };
 }

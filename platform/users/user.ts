@@ -13,9 +13,9 @@ export interface CreateUser extends Data<'user.created'> {
 export const user = decider('user.created')<UserState, CreateUser>({
   aggregate: 'user',
   initial: { user: undefined },
-  decide: ({ userId, name, email }, state) => {
+  decide: ({ userId, name, email, preferences }, state) => {
     if (state.user !== undefined) throw new PermanentError('user.exists', `There is a user ${userId} already.`);
-    return [{ type: 'user.created', data: { userId, name, email } }];
+    return [{ type: 'user.created', data: { userId, name, email, preferences } }];
   },
   evolve: (_state, event) => ({ user: event.data }),
 });

@@ -1,5 +1,5 @@
 import { definitionOf, versionOf, type Definitions } from '../events/definitions.js';
-import type { MessageKind } from '../events/definition.js';
+import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
 import { compareSchemas, KEY, type Change, type Step } from './compare.js';
 import { counterexample } from './counterexample.js';
@@ -53,7 +53,8 @@ export interface GateResult {
 
 /** Compares the catalogue with every committed version. Within a version, an event must be readable in both directions:
  *  new code reads stored events, and during a deployment old code reads new ones. A command must be readable by new
- *  code; that old handlers refuse it is a warning. Every committed sample must be read as before. */
+ *  code; that old handlers refuse it is a warning. What old code reads is compared only for versions that are still
+ *  written. Every committed sample must be read as before. */
 export function checkCatalogue(definitions: Definitions, { schemas, samples }: Committed): GateResult {
   return {
     findings: schemas.flatMap((old) => checkVersion(definitions, schemas, old)),
@@ -92,7 +93,7 @@ function checkVersion(
   { type, version, schema }: CommittedSchema,
 ): Finding[] {
   const kind: MessageKind = schema['x-kind'] === 'command' ? 'command' : 'event';
-  const place: Place = { type, version, kind, old: { schema, root: schema } };
+  const place: Place = { type, version, kind, isWritten: true, old: { schema, root: schema } };
   const found = (changed: Pick<Change, 'rule'> & Partial<Change>): Finding[] =>
     findingOf(place, { ...NOWHERE, ...RULES[changed.rule], ...changed });
   const definition = definitionOf(definitions, type);
@@ -101,6 +102,7 @@ function checkVersion(
   if (definition.kind !== kind) return found({ rule: 'kind-changed', before: kind, after: definition.kind });
   const now = publishedSchema(type, version, definition);
   place.now = { schema: now, root: now };
+  place.isWritten = isWritten(definition, version);
   const changes = compareSchemas(place.old, place.now);
   const earlier = committed.filter((other) => other.type === type && other.version < version);
   return [
@@ -108,6 +110,12 @@ function checkVersion(
     ...listChanges('x-rules', schema, now, ['rule-added', 'rule-removed']).flatMap(found),
     ...listChanges('x-pii', schema, now, ['pii-added', 'pii-removed']).flatMap(found),
   ];
+}
+
+/** Whether new code writes data of this version. A fleet writes the newest version only; publishers outside may write any
+ *  version of the types that are open to them. */
+function isWritten({ latest, outside }: MessageDefinition, version: number): boolean {
+  return version === latest || outside !== undefined;
 }
 
 const NOWHERE = { steps: [], key: '', before: undefined, after: undefined };
@@ -143,13 +151,15 @@ interface Place {
   type: string;
   version: number;
   kind: MessageKind;
+  isWritten: boolean;
   old: SchemaNode;
   /** Undefined if the catalogue no longer has the version. */
   now?: SchemaNode;
 }
 
-function findingOf({ type, version, kind, old, now }: Place, change: Change): Finding[] {
-  const { rule, backward, forward, steps, key, before, after } = change;
+function findingOf({ type, version, kind, isWritten, old, now }: Place, change: Change): Finding[] {
+  const { rule, backward, steps, key, before, after } = change;
+  const forward = isWritten ? change.forward : 'ok';
   const severity = severityOf(kind, backward, forward);
   if (severity === undefined) return [];
   const refusedStored = backward === 'breaks' && now ? counterexample(change, 'stored', now) : undefined;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { checkCatalogue, outdatedFiles, publishedSchemas, type Committed } from '../../src/contracts/gate.js';
 import { generateSamples } from '../../src/contracts/samples.js';
-import { command, event } from '../../src/events/definition.js';
+import { command, event, fromOutside, type MessageDefinition } from '../../src/events/definition.js';
 import type { Definitions } from '../../src/events/definitions.js';
 import { rule } from '../../src/events/named-rules.js';
 import { pii } from '../../src/events/personal.js';
@@ -63,6 +63,22 @@ describe('the gate', () => {
     const [warning] = single(before, after, command);
     expect(warning).to.include({ severity: 'warning', remedy: 'Deploy the handler before the senders.' });
     expect(single(after, before, command)[0]).to.include({ severity: 'error', rule: 'enum-value-removed' });
+  });
+
+  it('compares what old code reads only in versions that are still written', () => {
+    const versions = (currency: z.ZodType) => ({ 1: order({ currency }), 2: order({ currency: z.string() }) });
+    const types = (currency: z.ZodType, open: (definition: MessageDefinition) => MessageDefinition) => ({
+      'order.created': open(event(versions(currency), { 1: (data) => data })),
+    });
+    const [text, optional, int] = [z.string(), z.string().optional(), z.int()];
+    const closed = (definition: MessageDefinition) => definition;
+    const open = (definition: MessageDefinition) => fromOutside(definition, 'https://shop.example');
+    expect(check(types(text, closed), types(optional, closed)).findings).to.deep.equal([]);
+    const [outside] = check(types(text, open), types(optional, open)).findings;
+    expect(outside).to.include({ rule: 'field-became-optional', severity: 'error', version: 1 });
+    const [stored] = check(types(text, closed), types(int, closed)).findings;
+    expect(stored).to.include({ rule: 'type-changed', severity: 'error', version: 1, forward: 'ok' });
+    expect(stored).not.to.have.property('refusedWritten');
   });
 
   it('points to the names of the keys of a record', () => {

@@ -32,7 +32,7 @@ const envelope: Omit<EventEnvelope, 'data'> = {
   subject: 'user/1',
   time: '2026-01-31T08:00:00Z',
   datacontenttype: 'application/json',
-  dataschema: 'urn:flotilla:user.created:1',
+  dataschema: 'urn:flotilla:user.created:2',
   correlationid: '1',
 };
 

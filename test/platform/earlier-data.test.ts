@@ -10,6 +10,23 @@ import { testBroker } from '../support/rabbitmq.js';
 
 const { shipped, paying, accepted } = earlier.orders;
 
+/** Makes an order one of the time when orders had no currency. */
+function removeCurrency(store: Database.Database, order: string): void {
+  const trigger = store
+    .prepare<unknown[], string>(`SELECT sql FROM sqlite_schema WHERE name = 'flotilla_events_no_update'`)
+    .pluck()
+    .get();
+  store.exec('DROP TRIGGER flotilla_events_no_update');
+  const { changes } = store
+    .prepare(
+      `UPDATE flotilla_events SET body = json_remove(body, '$.data.currency')
+       WHERE body ->> '$.type' = 'order.created' AND body ->> '$.data.orderId' = ?`,
+    )
+    .run(order);
+  expect(changes).to.equal(1);
+  store.exec(trigger ?? '');
+}
+
 describe('platform: stores of an earlier release', function () {
   this.timeout(300_000);
   let fleet: ChaosFleet;
@@ -18,7 +35,8 @@ describe('platform: stores of an earlier release', function () {
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'flotilla-earlier-'));
     fleet = await ChaosFleet.create({ ...(await testBroker()), dataDir });
-    restoreEarlierData(dataDir, (store) => {
+    restoreEarlierData(dataDir, (store, service) => {
+      if (service === 'core') removeCurrency(store, accepted);
       // one hour old, because inbox rows are deleted after some days
       store.prepare('UPDATE flotilla_inbox SET at = ?').run(Date.now() - 3_600_000);
       // every store publishes all of its events again
@@ -41,6 +59,22 @@ describe('platform: stores of an earlier release', function () {
   it('continue orders that were accepted or whose payment was requested', async () => {
     await eventually('the accepted order is shipped', async () => (await statusOf(accepted)) === 'shipped');
     await eventually('the order that was being paid is shipped', async () => (await statusOf(paying)) === 'shipped');
+  });
+
+  it('read events of version 1 as those of version 2', async () => {
+    expect(await get(`${fleet.apiUrl}/orders/${accepted}`)).to.include({ currency: 'USD' });
+    expect(await get(`${fleet.apiUrl}/users/${earlier.user.id}`))
+      .to.have.property('preferences')
+      .that.deep.equals({ statusEmails: true });
+    const { items: charges } = await get<{ items: object[] }>(`${fleet.sandboxUrl}/gateway/ledger`);
+    expect(charges.find((charge) => 'orderId' in charge && charge.orderId === accepted)).to.include({
+      currency: 'USD',
+    });
+    await eventually('the user of the earlier release is notified of the shipment', async () =>
+      JSON.stringify(await get(`${fleet.sandboxUrl}/mailbox?to=${earlier.user.email}`)).includes(
+        `${accepted}: shipped`,
+      ),
+    );
   });
 
   it('handle no event again that the earlier release has handled', async () => {

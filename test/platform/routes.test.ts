@@ -37,15 +37,23 @@ describe('platform: the API', () => {
     const created = await post('/users', { name: 'Ada', email: 'ada@example.org' });
     expect(created.status).to.equal(201);
     expect(created.headers.get('location')).to.equal(`/users/${created.body.id}`);
-    expect(created.body).to.have.all.keys('id', 'name', 'email', 'createdAt');
+    expect(created.body).to.have.all.keys('id', 'name', 'email', 'preferences', 'createdAt');
+    expect(created.body.preferences).to.deep.equal({ statusEmails: true });
     expect((await api.send('GET', `/users/${created.body.id}`)).body).to.deep.equal(created.body);
     expect(problem(await api.send('GET', '/users/nobody'))).to.deep.equal([404, 'user.not_found']);
+  });
+
+  it('creates a user with preferences', async () => {
+    const preferences = { statusEmails: false };
+    const created = await post('/users', { name: 'Ada', email: 'ada@example.org', preferences });
+    expect((await api.send('GET', `/users/${created.body.id}`)).body.preferences).to.deep.equal(preferences);
   });
 
   for (const [what, body] of Object.entries({
     'a name on two lines': { name: 'Ada\r\nBcc: all@example.org', email: 'ada@example.org' },
     'a blank name': { name: '  ', email: 'ada@example.org' },
     'two addresses': { name: 'Ada', email: 'ada@example.org, eve@example.org' },
+    'an unknown preference': { name: 'Ada', email: 'ada@example.org', preferences: { statusEmails: true, sms: true } },
     'an unknown field': { name: 'Ada', email: 'ada@example.org', admin: true },
     'a list as body': [],
   })) {

@@ -8,7 +8,7 @@ import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { createLogger, type Logger } from '../../src/telemetry/logger.js';
 import email from '../../workers/email/index.js';
 import payment from '../../workers/payment/index.js';
-import { details, orderId } from '../platform/support/events.js';
+import { ada, details, orderId } from '../platform/support/events.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { wrapDefinition } from '../../src/opaque.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
@@ -102,7 +102,7 @@ describe('the response of an external service', function () {
       const settings = { smtpUrl: `smtp://127.0.0.1:${port}` };
       const fleet = await testFleet(withoutRetries(email), { settings, logger: logTo(log) });
       try {
-        const created = { userId: 'u1', name: 'Ada Lovelace', email: 'ada@example.org' };
+        const created = { ...ada, name: 'Ada Lovelace' };
         await fleet.send(fleet.event('user.created', created, 'user/u1'));
         await fleet.until((seen) => seen.length === 1);
         await fleet.send(fleet.event('order.created', { orderId, ...details, userId: 'u1' }, `order/${orderId}`));

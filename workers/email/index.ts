@@ -6,9 +6,10 @@ import { orderConfirmation, statusUpdate, welcome } from './templates.js';
 
 const smtpCall = { sideEffect: true, unavailable: meansNoServer };
 
-/** Sends mails to customers: a welcome, a confirmation of each order, a notification of each new status. The Message-ID
- *  is derived from the event, or from the order and its status, so that a mail that is sent twice appears once in the
- *  mailbox. A replay only restores the users and their notifications, unless it runs with side effects. */
+/** Sends mails to customers: a welcome, a confirmation of each order, and a notification of each new status unless the
+ *  customer's preferences exclude it. The Message-ID is derived from the event, or from the order and its status, so
+ *  that a mail that is sent twice appears once in the mailbox. A replay only restores the users and their
+ *  notifications, unless it runs with side effects. */
 export default defineWorker({
   name: 'email',
   settings: z.object({
@@ -33,15 +34,21 @@ export default defineWorker({
         create table told (order_id text not null, status text not null, primary key (order_id, status));
       `,
     },
+    {
+      name: 'preferences',
+      sql: 'alter table users add column status_emails integer not null default 1;',
+    },
   ],
   emits: ['email.sent', 'email.send_welcome'],
   replay: 'idempotent',
   on: {
     // State first: the writes of a handler are committed only when all of it succeeds. If this handler also sent the
     // mail, a refused welcome would leave the user unknown, and every later mail to that user would fail.
-    'user.created': ({ data: { userId, name, email } }, ctx) => {
+    'user.created': ({ data: { userId, name, email, preferences } }, ctx) => {
       ctx.write(async ({ sql }) => {
-        await sql`insert into users (id, name, email) values (${userId}, ${name}, ${email}) on conflict (id) do nothing`;
+        await sql`
+          insert into users (id, name, email, status_emails)
+          values (${userId}, ${name}, ${email}, ${preferences.statusEmails ? 1 : 0}) on conflict (id) do nothing`;
       });
       if (ctx.sideEffects) ctx.emit('email.send_welcome', { userId });
     },
@@ -49,7 +56,7 @@ export default defineWorker({
     'email.send_welcome': async (event, ctx) => {
       if (!ctx.sideEffects) return;
       const { userId } = event.data;
-      const recipient = await recipientOf(ctx.query, userId);
+      const { recipient } = await userOf(ctx.query, userId);
       const mail = welcome(recipient.name);
       const messageId = messageIdOf(event);
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
@@ -59,7 +66,7 @@ export default defineWorker({
     'order.created': async (event, ctx) => {
       if (!ctx.sideEffects) return;
       const { userId, orderId } = event.data;
-      const recipient = await recipientOf(ctx.query, userId);
+      const { recipient } = await userOf(ctx.query, userId);
       const mail = orderConfirmation(recipient.name, event.data);
       const messageId = messageIdOf(event);
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
@@ -72,9 +79,9 @@ export default defineWorker({
       // an order that was stuck may return to a status of which its customer was already notified
       const [reported] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
       if (reported !== undefined && !ctx.replaying) return;
-      const recipient = await recipientOf(ctx.query, userId);
+      const { recipient, statusEmails } = await userOf(ctx.query, userId);
       const mail = statusUpdate(recipient.name, event.data);
-      if (mail === undefined) return;
+      if (mail === undefined || !statusEmails) return;
       // Two events with the same status may be handled concurrently: both mails have the same Message-ID, and one event
       // reports it.
       const messageId = messageIdOf({ id: `${orderId}-${status}` });
@@ -101,8 +108,10 @@ function messageIdOf({ id }: Pick<EventEnvelope, 'id'>): string {
 }
 
 /** Throws if the user is not yet known: events may arrive in any order, so that a retry helps. */
-async function recipientOf(query: Sql, userId: string): Promise<Recipient> {
-  const [user] = await query<Recipient>`select name, email from users where id = ${userId}`;
+async function userOf(query: Sql, userId: string): Promise<{ recipient: Recipient; statusEmails: boolean }> {
+  const [user] = await query<Recipient & { status_emails: number }>`
+    select name, email, status_emails from users where id = ${userId}`;
   if (user === undefined) throw new Error(`The user ${userId} is not known here yet.`);
-  return { name: user.name, email: user.email };
+  const { name, email, status_emails } = user;
+  return { recipient: { name, email }, statusEmails: status_emails === 1 };
 }

@@ -18,6 +18,14 @@ export const details: OrderDetails = {
   shippingAddress: { name: 'Ada', line1: '1 Row', city: 'Town', postalCode: '12345', country: 'GB' },
 };
 
+/** The user `u1`. */
+export const ada: Data<'user.created'> = {
+  userId: 'u1',
+  name: 'Ada',
+  email: 'ada@example.org',
+  preferences: { statusEmails: true },
+};
+
 /** An event about the order `o1`. */
 export function about<T extends EventType>(type: T, data: Data<T>, id?: string): TestEvent {
   return { type, data, subject: `order/${orderId}`, ...(id !== undefined && { id }) };

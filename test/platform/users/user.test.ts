@@ -1,7 +1,7 @@
 import { spec } from 'flotilla/testing';
 import { user } from '../../../platform/users/user.js';
+import { ada } from '../support/events.js';
 
-const ada = { userId: 'u1', name: 'Ada', email: 'ada@example.org' };
 const created = { type: 'user.created', data: ada } as const;
 
 describe('platform: decisions of a user', () => {

@@ -5,14 +5,10 @@ import type { Data } from '../../../platform/catalogue.js';
 import email from '../../../workers/email/index.js';
 import type { Mailer, Recipient } from '../../../workers/email/mailer.js';
 import type { Mail } from '../../../workers/email/templates.js';
-import { about, details, orderId } from '../../platform/support/events.js';
+import { about, ada as user, details, orderId } from '../../platform/support/events.js';
 import { testFleet } from '../../support/test-fleet.js';
 
-const ada: TestEvent = {
-  type: 'user.created',
-  data: { userId: 'u1', name: 'Ada', email: 'ada@example.org' },
-  subject: 'user/u1',
-};
+const ada: TestEvent = { type: 'user.created', data: user, subject: 'user/u1' };
 const sendWelcome: TestEvent = { type: 'email.send_welcome', data: { userId: 'u1' }, subject: 'user/u1' };
 const changed = (status: Data<'order.status_changed'>['status'], more: Partial<Data<'order.status_changed'>> = {}) =>
   about('order.status_changed', { orderId, userId: 'u1', status, previous: 'pending', ...more });
@@ -87,6 +83,16 @@ describe('worker email', () => {
       .given(ada, changed('paid'))
       .when(changed('paid', { previous: 'stuck' }))
       .emits();
+  });
+
+  it('mails a user who wants no changes of status only the welcome and confirmations', async () => {
+    const { use, mails } = fakeMailer();
+    const silent: TestEvent = { ...ada, data: { ...user, preferences: { statusEmails: false } } };
+    await harness(email, { use })
+      .given(silent, sendWelcome, about('order.created', { orderId, ...details }))
+      .when(changed('paid'))
+      .emits();
+    expect(mails.map(({ template }) => template)).to.deep.equal(['welcome', 'order_confirmation']);
   });
 
   it('sends one mail and reports it once when two events with one status are handled concurrently', async function () {

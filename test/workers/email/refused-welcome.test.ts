@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { SMTPServer } from 'smtp-server';
 import { createRelay } from '../../../src/outbox/relay.js';
 import email from '../../../workers/email/index.js';
-import { details, orderId } from '../../platform/support/events.js';
+import { ada, details, orderId } from '../../platform/support/events.js';
 import { testFleet } from '../../support/test-fleet.js';
 
 describe('worker email, with a mail server that rejects the welcome mail', function () {
@@ -36,8 +36,7 @@ describe('worker email, with a mail server that rejects the welcome mail', funct
     const { store, broker, names } = fleet;
     const relaying = createRelay({ store, broker, names, instance: 'test' }).run(stop.signal);
     try {
-      const created = { userId: 'u1', name: 'Ada', email: 'ada@example.org' };
-      await fleet.send(fleet.event('user.created', created, 'user/u1'));
+      await fleet.send(fleet.event('user.created', ada, 'user/u1'));
       await fleet.until((seen) => seen.some(({ code }) => code === 'email.refused'));
       await fleet.send(fleet.event('order.created', { orderId, ...details, userId: 'u1' }, `order/${orderId}`));
       await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 2);

@@ -14,7 +14,7 @@ import { createTempStore } from '../../store/support/temp-store.js';
 import { listOrders } from '../../../platform/orders/api/list-orders.js';
 import { presentOrder } from '../../../platform/orders/api/order-body.js';
 import { dailyQuery, listDailySales } from '../../../platform/statistics/list-daily-sales.js';
-import { about, details, orderId } from '../../platform/support/events.js';
+import { about, ada, details, orderId } from '../../platform/support/events.js';
 import { projectionDefinitionOf } from '../../../src/projections/definition.js';
 
 const created = about('order.created', { orderId, ...details });
@@ -135,7 +135,7 @@ describe('read model account-summary', () => {
 describe('worker analytics', () => {
   const user = (n: number): TestEvent => ({
     type: 'user.created',
-    data: { userId: `u${n}`, name: 'Ada', email: 'ada@example.org' },
+    data: { ...ada, userId: `u${n}` },
   });
   const look = async (store: Store) => ({
     counts: await store.query`select name, amount from user_statistics order by name`,
