@@ -64,7 +64,7 @@ export async function removeAbandonedQueues(
   const results: RemovedQueue[] = [];
   try {
     // expired messages of a retry queue move to the work queue, and those dropped from it to the dead letters
-    for (const holds of ['retries', 'messages', 'dead letters'] as const) {
+    for (const holds of ['retries', 'messages', 'quarantined messages', 'dead letters'] as const) {
       const group = queues.filter((each) => each.holds === holds);
       const moved = new Map<string, number>();
       for (const each of group) moved.set(each.queue, await empty(each, publisher, options));
@@ -113,7 +113,9 @@ async function removeIfEmpty(
 }
 
 function belongsTo(queue: string, worker: string, names: Names): boolean {
-  return queue === names.queue(worker) || queue.startsWith(`${names.queue(worker)}.retry.`);
+  return (
+    queue === names.queue(worker) || queue === names.newer(worker) || queue.startsWith(`${names.queue(worker)}.retry.`)
+  );
 }
 
 /** Stores the dead letters like a keeper; without the store they stay in the queue. */

@@ -121,5 +121,10 @@ function verify({ body, properties }: Pick<Delivery, 'body' | 'properties'>, que
 function isFor(queue: string, worker: Fields[string] | undefined): boolean {
   if (worker === undefined) return true;
   if (typeof worker !== 'string') return false;
-  return queue === worker || queue === `${worker}.dead` || queue.startsWith(`${worker}.retry.`);
+  return (
+    queue === worker ||
+    queue === `${worker}.dead` ||
+    queue === `${worker}.newer` ||
+    queue.startsWith(`${worker}.retry.`)
+  );
 }

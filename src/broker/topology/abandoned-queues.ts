@@ -8,7 +8,7 @@ export interface AbandonedQueue {
   queue: string;
   /** The worker that it belonged to. */
   worker: string;
-  holds: 'messages' | 'retries' | 'dead letters';
+  holds: 'messages' | 'retries' | 'quarantined messages' | 'dead letters';
   /** `worker`: the fleet has no worker of that name with a queue. `delay`: the worker has no such retry delay. */
   missing: 'worker' | 'delay';
   /** Ready messages; null if the queue does not answer. */
@@ -59,6 +59,7 @@ function declaredWorkers(bindings: readonly ManagedBinding[], names: Names): str
 function contentOf(queue: string, worker: string, names: Names): AbandonedQueue['holds'] | undefined {
   if (queue === names.queue(worker)) return 'messages';
   if (queue === names.dead(worker)) return 'dead letters';
+  if (queue === names.newer(worker)) return 'quarantined messages';
   return isRetryQueue(queue, `${names.queue(worker)}.retry.`) ? 'retries' : undefined;
 }
 

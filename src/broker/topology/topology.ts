@@ -69,6 +69,8 @@ export function namesFor(prefix: string) {
     queue: (worker: string) => `${prefix}${worker}`,
     retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
     dead: (worker: string) => `${prefix}${worker}.dead`,
+    /** The quarantine of a worker: messages that it cannot read yet, and those behind them. */
+    newer: (worker: string) => `${prefix}${worker}.newer`,
     /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
     failed: (worker: string) => `${prefix}${worker}.failed`,
     /** The exchange with which the store of a service claims its names. */
@@ -80,11 +82,14 @@ export function namesFor(prefix: string) {
 
 export type Names = ReturnType<typeof namesFor>;
 
-/** Returns the routing key of a failed message: its retry delay, or `dead` for the dead letters. With the default
- *  exchange a worker could publish to the queue of every other worker, because its permissions do not restrict the
- *  queue. */
-export function failedKey(target: number | 'dead'): string {
-  return target === 'dead' ? target : formatDuration(target);
+/** Where a worker publishes a message that it does not handle now: to the retry queue of a delay, to its dead letters,
+ *  or to its quarantine. */
+export type FailedTarget = number | 'dead' | 'newer';
+
+/** Returns the routing key of a failed message: its retry delay, `dead` or `newer`. With the default exchange a worker
+ *  could publish to the queue of every other worker, because its permissions do not restrict the queue. */
+export function failedKey(target: FailedTarget): string {
+  return typeof target === 'number' ? formatDuration(target) : target;
 }
 
 /** RabbitMQ 3.10 has no unlimited delivery limit; this value is practically unlimited, and keeps returned messages
@@ -132,7 +137,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
   for (const worker of workers) {
     const queue = names.queue(worker.name);
     const delays = [...new Set(worker.retryDelays)];
-    const failed = (target: number | 'dead', destination: string): BindingSpec => ({
+    const failed = (target: FailedTarget, destination: string): BindingSpec => ({
       source: names.failed(worker.name),
       destination,
       kind: 'queue',
@@ -161,6 +166,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
         },
       })),
       { name: names.dead(worker.name), arguments: quorum },
+      { name: names.newer(worker.name), arguments: quorum },
     );
     topology.bindings.push(
       ...worker.patterns.map((routingKey): BindingSpec => ({
@@ -171,6 +177,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       })),
       ...delays.map((delay) => failed(delay, names.retry(worker.name, delay))),
       failed('dead', names.dead(worker.name)),
+      failed('newer', names.newer(worker.name)),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
   }

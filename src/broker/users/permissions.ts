@@ -67,7 +67,7 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
   const read = [
     claim,
     names.fleetKey,
-    ...workers.map(names.queue),
+    ...workers.flatMap((worker) => [names.queue(worker), names.newer(worker)]),
     ...(readsLog ? [names.log] : []),
     ...keeps.map(names.dead),
   ];

@@ -39,6 +39,6 @@ export function reasonOf({ worker, missing }: AbandonedQueue): string {
 /** `3 messages, 1 consumer` */
 export function countOf({ holds, ready, consumers }: AbandonedQueue): string {
   if (ready === null) return 'it does not answer';
-  const what = holds === 'dead letters' ? 'dead letters' : 'messages';
+  const what = holds === 'retries' ? 'messages' : holds;
   return consumers === 0 ? `${ready} ${what}` : `${ready} ${what}, ${consumers ?? 0} consumers`;
 }

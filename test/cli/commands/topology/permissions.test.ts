@@ -306,6 +306,7 @@ describe('services with separate AMQP users', function () {
     for (const worker of ['doer', 'counter']) {
       expect(names.failed(worker)).to.match(new RegExp(granted?.write ?? ''));
       expect(names.queue(worker)).to.match(new RegExp(granted?.read ?? ''));
+      expect(names.newer(worker)).to.match(new RegExp(granted?.read ?? ''));
     }
     expect(names.dead('doer')).not.to.match(new RegExp(granted?.read ?? ''));
     expect(topics.map(({ exchange }) => exchange)).to.deep.equal([names.events]);

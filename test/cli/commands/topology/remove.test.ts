@@ -67,7 +67,7 @@ describe('queues without a worker', function () {
       .map(({ name, detail }: { name: string; detail: string }) => `${name.slice(prefix.length)} ${detail}`);
   };
 
-  /** Three new messages and one retry for `payment`, and one retry for `shipping`. */
+  /** Three new messages, one retry and one quarantined message for `payment`, and one retry for `shipping`. */
   const fill = async (letters: ReturnType<typeof deadLetterMessage>[] = []) => {
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -79,8 +79,10 @@ describe('queues without a worker', function () {
       await publisher.publish(message);
     }
     const retried = deadLetterMessage({ orderId: 'retried' });
+    const newer = deadLetterMessage({ orderId: 'newer' });
     await publisher.publish({ exchange: '', routingKey: names.retry('payment', 3_600_000), ...retried });
     await publisher.publish({ exchange: '', routingKey: names.retry('shipping', 7_200_000), ...retried });
+    await publisher.publish({ exchange: names.failed('payment'), routingKey: 'newer', ...newer });
     await publishDeadLetters({ publisher, names }, ...letters);
     await publisher.close();
   };
@@ -91,6 +93,7 @@ describe('queues without a worker', function () {
       'payment no worker payment: 3 messages',
       'payment.retry.1h no worker payment: 1 messages',
       'payment.dead no worker payment: 1 dead letters',
+      'payment.newer no worker payment: 1 quarantined messages',
       'shipping.retry.2h not a retry delay of shipping: 1 messages',
     ]);
     env['WORKERS'] = 'shipping'; // a worker that runs elsewhere is not a missing worker
@@ -108,7 +111,7 @@ describe('queues without a worker', function () {
     await fill([deadLetterMessage({ orderId: 'dead-1' }), deadLetterMessage({ orderId: 'dead-2' })]);
     const preview = await run('topology', 'remove', '--surplus');
     expect(preview.said).to.contain('--yes');
-    expect(await surplus()).to.have.length(4);
+    expect(await surplus()).to.have.length(5);
     expect(await depth(names.queue('payment'))).to.equal(3);
 
     const removed = await run('topology', 'remove', '--surplus', '--yes');
@@ -117,14 +120,14 @@ describe('queues without a worker', function () {
     expect(await surplus()).to.deep.equal([]);
     expect(await depth(names.queue('payment'))).to.equal(undefined);
     const { items } = await json('unrouted', 'list');
-    expect(items.filter(({ type }: { type: string }) => type === 'payment.process')).to.have.length(4);
+    expect(items.filter(({ type }: { type: string }) => type === 'payment.process')).to.have.length(5);
     expect(await depth(names.queue('shipping'))).to.equal(1);
     expect((await json('dead', 'list')).total).to.equal(2);
 
     // the new worker receives the unhandled messages as first attempts
     const already = (await depth(names.queue('billing'))) ?? 0;
     await run('unrouted', 'replay');
-    const got = await takeMessages(broker, names.queue('billing'), already + 4);
+    const got = await takeMessages(broker, names.queue('billing'), already + 5);
     expect(got.every(({ properties }) => properties.headers[HEADERS.attempt] === undefined)).to.equal(true);
     const letters = await run('dead', 'replay', '--all');
     expect(letters.code).to.equal(1);
@@ -137,7 +140,7 @@ describe('queues without a worker', function () {
     await fill();
     const already = (await depth(names.queue('billing'))) ?? 0;
     expect((await run('topology', 'remove', 'payment', '--to', 'billing', '--yes')).code).to.equal(0);
-    expect(await depth(names.queue('billing'))).to.equal(already + 4);
+    expect(await depth(names.queue('billing'))).to.equal(already + 5);
     expect(await surplus()).to.have.length(1);
     expect((await run('topology', 'remove', 'payment', '--to', 'billing', '--yes')).code).to.equal(1);
     expect((await run('topology', 'remove', 'shipping', '--to', 'nobody')).code).to.equal(1);
