@@ -2,7 +2,7 @@ import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
 import { isClosed } from '#platform/orders/status/closed.js';
 import { sandbox } from '#platform/sandbox/declaration.js';
-import { apiAggregates, apiInfo, apiSettings, routes } from '#platform/routes.js';
+import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import * as workers from '../workers/index.js';
 
 /** What this fleet is made of. */
@@ -12,8 +12,7 @@ export default defineFleet({
   api: {
     store: 'core',
     settings: apiSettings,
-    aggregates: apiAggregates,
-    emits: ['inventory.adjust'],
+    emits: apiEmits,
     info: apiInfo,
     routes,
   },

@@ -1,15 +1,12 @@
 import type { ApiInfo, Route } from 'flotilla/http';
 import { z } from 'zod';
-import { account } from './accounts/account.js';
 import { accountRoutes } from './accounts/routes.js';
 import { accountSummaryRoutes } from './accounts/summary-routes.js';
 import { fulfilment } from './orders/fulfilment/fulfilment.js';
 import { inventoryRoutes } from './inventory/routes.js';
-import { order } from './orders/order.js';
 import { orderRoutes } from './orders/api/routes.js';
 import { orderSagaRoute } from './orders/api/saga-route.js';
 import { statisticsRoutes } from './statistics/routes.js';
-import { user } from './users/user.js';
 import { userRoutes } from './users/routes.js';
 
 export const apiSettings = z.object({
@@ -19,9 +16,6 @@ export const apiSettings = z.object({
 });
 
 type ApiSettings = z.output<typeof apiSettings>;
-
-/** The aggregates on which the routes execute commands. */
-export const apiAggregates = [user, order, account];
 
 export const apiInfo = {
   title: 'Flotilla shop',
@@ -48,3 +42,6 @@ export const routes = (settings: ApiSettings): readonly Route[] => [
   ...inventoryRoutes,
   ...statisticsRoutes,
 ];
+
+/** The types that the routes append, whichever the settings. */
+export const apiEmits = routes(apiSettings.parse({})).flatMap(({ emits = [] }) => emits);

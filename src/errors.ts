@@ -66,6 +66,11 @@ export const errors = {
     message: 'No part of this service declares that it emits the type',
     remedy: 'Add the type to `emits` of the publishing worker or API, or allow the source by `fromOutside`.',
   },
+  'contract.undeclared_emit': {
+    disposal: 'reject',
+    message: 'The type is not declared by the worker or route that emits it',
+    remedy: 'Add the type to `emits` of the worker or of the route, or emit another type.',
+  },
   'contract.no_handler': {
     disposal: 'reject',
     message: 'The worker has no handler for this type',
@@ -340,11 +345,6 @@ export const errors = {
     disposal: 'retry',
     message: 'A dependency is not available',
     remedy: 'Restore the dependency; the worker retries by itself.',
-  },
-  'worker.undeclared_emit': {
-    disposal: 'reject',
-    message: 'The handler emits a type its worker does not list in `emits`',
-    remedy: 'Add the type to `emits` of the worker.',
   },
   'worker.side_effect_refused': {
     disposal: 'reject',

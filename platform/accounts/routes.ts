@@ -28,6 +28,7 @@ export const accountRoutes: Route[] = [
     summary: 'Open an account',
     description: 'With an initial deposit, if there is one.',
     body: newAccount,
+    emits: ['account.opened'],
     responses: { 201: accountBody },
     versioned: true,
     handler: ({ body, origin, commit }) =>
@@ -90,6 +91,7 @@ function movement(
     summary,
     description: 'With `If-Match`, only while the account is at that version.',
     body: movementBody,
+    emits: [type === 'deposit' ? 'account.deposited' : 'account.withdrawn'],
     responses: { 200: accountBody },
     problems: [accountNotFound, ...refusals],
     versioned: true,

@@ -64,6 +64,7 @@ export const inventoryRoutes: Route[] = [
     description: 'The warehouse refuses an adjustment to less than what is reserved.',
     params: z.object({ sku }),
     body: stockAdjustment,
+    emits: ['inventory.adjust'],
     responses: { 202: accepted },
     handler: ({ params, body, origin, commit }) =>
       commit(async (tx) => {

@@ -32,6 +32,7 @@ export const userRoutes: Route[] = [
     summary: 'Create a user',
     description: 'The user gets a welcome mail.',
     body: newUser,
+    emits: ['user.created'],
     responses: { 201: userBody },
     versioned: true,
     handler: ({ body, origin, commit }) =>

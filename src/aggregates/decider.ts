@@ -25,3 +25,15 @@ export interface Decider<
    *  an array, no Map, no Date). @default none: every load reads the whole stream */
   readonly snapshot?: SnapshotPolicy;
 }
+
+/** A decider on which a worker or an API executes commands: `{ ...order, emits: ['order.cancelled'] }`. */
+export interface DeclaredAggregate<Type extends string = string> {
+  readonly events: readonly Type[];
+  /** The types that these commands emit. @default all of `events` */
+  readonly emits?: readonly Type[];
+}
+
+/** The types that the commands on these aggregates emit. */
+export function emittedByCommands(aggregates: readonly DeclaredAggregate[] = []): string[] {
+  return aggregates.flatMap(({ events, emits = events }) => emits);
+}

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.js';
 import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import { accessLog } from './middleware/access-log.js';
 import { authorize } from './middleware/authorize.js';
 import { cors } from './middleware/cors.js';
@@ -25,6 +26,8 @@ export interface ApiOptions {
   /** Closed by the caller, after the server. */
   store: Store;
   routes: readonly Route[];
+  /** The types that routes without `emits` may append. @default any type */
+  emits?: readonly string[];
   logger: Logger;
   metrics: Metrics;
   /** The bearer token of requests. Without a token, only requests from this machine are accepted, unless
@@ -71,6 +74,8 @@ export async function createApi(options: ApiOptions): Promise<Express> {
     logger,
     clock,
     limits: { bodyBytes: 256 * 1024, requestTimeout: 15_000, ...options.limits },
+    emits: options.emits,
+    undeclaredEmits: new UndeclaredEmits(metrics, { service: store.service, worker: 'api' }),
     lagging: () => options.relay?.lagging() ?? false,
   };
   const document = openApi(routes, options.info ?? { title: store.service, version: '1' }, {

@@ -131,6 +131,9 @@ export interface WriteRouteDefinition<
   method: WriteMethod;
   /** Without a schema, a body is neither read nor required. */
   body?: B;
+  /** The types that it appends or schedules. Another type rejects with `contract.undeclared_emit`, and nothing is
+   *  stored. @default those that the fleet declares for its API; without them, any type */
+  emits?: readonly string[];
   /** Supports If-Match: see `expectedVersion`. @default false */
   ifMatch?: boolean;
   handler: (request: WriteRequest<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Reply>;
@@ -143,6 +146,8 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body?: z.ZodType;
+  /** Undefined: not declared. */
+  readonly emits?: readonly string[];
   readonly operationId: string;
   readonly summary?: string;
   readonly description?: string;
@@ -162,6 +167,7 @@ export interface Route {
 interface AnyDefinition extends RouteDescription<string, z.ZodType, z.ZodType> {
   method: Method;
   body?: z.ZodType;
+  emits?: readonly string[];
   ifMatch?: boolean;
   handler(this: void, request: WriteRequest<unknown, unknown, unknown>): Promise<Reply>;
 }

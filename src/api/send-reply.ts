@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
-import { errorOf, messageOf, stackOf } from '../errors.js';
+import { errorOf, FlotillaError, messageOf, stackOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SerializedReply } from './idempotency/idempotency.js';
 import { weakEtagOf } from './conditional-requests/etag.js';
@@ -67,7 +67,7 @@ export function answerFailures(logger: Logger): ErrorRequestHandler {
     if (answer.status >= 500 && !(error instanceof ProblemError)) {
       const { correlationId, traceparent, route } = requestContextOf(res);
       logger.log(answer.status === 500 ? 'error' : 'warn', 'request failed', {
-        code: answer.code,
+        code: error instanceof FlotillaError ? error.code : answer.code,
         route,
         correlation: correlationId,
         traceparent,

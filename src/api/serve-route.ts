@@ -1,12 +1,14 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { createHash } from 'node:crypto';
-import { errorOf, PermanentError } from '../errors.js';
+import { errorOf, FlotillaError, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
 import { packages } from '../packages.js';
 import { lagHeadersOf } from '../projections/projection-lag.js';
 import { ConflictError } from '../store/conflict-error.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
+import { DeclaredTx } from './declared-tx.js';
 import { readIdempotencyKey } from './idempotency/idempotency-key.js';
 import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency/idempotency.js';
 import { expectedVersions } from './conditional-requests/preconditions.js';
@@ -22,6 +24,9 @@ export interface RouteServices {
   logger: Logger;
   clock: () => number;
   limits: ApiLimits;
+  /** The types that a route without `emits` may append. @default any */
+  emits?: readonly string[] | undefined;
+  undeclaredEmits: UndeclaredEmits;
   /** Whether the relay has too many events to publish. */
   lagging: () => boolean;
 }
@@ -38,12 +43,13 @@ const LAG_RETRY_AFTER = '5';
 
 /** The handlers of a request to this route, in order. */
 export function serveRoute(route: Route, services: RouteServices): RequestHandler[] {
+  const run = { ...services, declared: commitDeclared(route, services) };
   const named: RequestHandler = (_req, res, next) => {
     requestContextOf(res).route = route.path;
     next();
   };
   const answered: RequestHandler = async (req, res) => {
-    sendReply(req, res, await answer(route, services, req, res));
+    sendReply(req, res, await answer(route, run, req, res));
   };
   if (route.method === 'get') return [named, answered];
   const refuseWhileLagging: RequestHandler = (_req, _res, next) => {
@@ -78,7 +84,7 @@ function readJson(limit: number): RequestHandler[] {
  *  continue until it settles, and keeps its Idempotency-Key until then. */
 async function answer(
   route: Route,
-  { store, idempotency, logger, clock, limits }: RouteServices,
+  { store, idempotency, logger, clock, limits, declared }: RouteServices & { declared: (commit: Commit) => Commit },
   req: Request,
   res: Response,
 ): Promise<SerializedReply> {
@@ -113,10 +119,26 @@ async function answer(
   const work = idempotency.answer(identity, (commit) =>
     withProblems(route, expectedVersion !== undefined, async () => {
       await reportLag(route, store, res);
-      return route.handler(request(commit));
+      return route.handler(request(declared(commit)));
     }),
   );
   return withTimeLimit(work, limits.requestTimeout, over);
+}
+
+/** Returns the `commit` of a route, in which only declared types can be appended. */
+function commitDeclared(
+  { method, path, emits }: Route,
+  { emits: byDefault, undeclaredEmits }: Pick<RouteServices, 'emits' | 'undeclaredEmits'>,
+): (commit: Commit) => Commit {
+  const declared = emits ?? byDefault;
+  if (declared === undefined) return (commit) => commit;
+  const types = new Set(declared);
+  const check = (type: string) => {
+    if (types.has(type)) return;
+    undeclaredEmits.count(type);
+    throw new FlotillaError('contract.undeclared_emit', `${method.toUpperCase()} ${path} appends ${type}`);
+  };
+  return (commit) => (work) => commit((tx) => work(new DeclaredTx(tx, check)));
 }
 
 /** Runs before the handler reads: its reply may then be newer than reported, never older. Sets the headers on the

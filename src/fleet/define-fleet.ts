@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { emittedByCommands, type DeclaredAggregate } from '../aggregates/decider.js';
 import type { Catalogue } from './catalogue.js';
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
@@ -52,11 +53,12 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
   readonly api?: {
     /** The store, which it shares with workers. */
     readonly store: string;
-    /** The types that the routes append to the store, such as those of their deciders (`order.events`). If declared, a
-     *  projection of this store that handles a type that the store never contains is an error. @default any type */
+    /** The types that the routes append to the store. If declared, a projection of this store that handles a type that
+     *  the store never contains is an error. @default the `emits` of the routes, if `routes` is a list in which each
+     *  route that writes has them; otherwise any type */
     readonly emits?: readonly string[];
     /** The deciders on which the routes execute commands; their events need not be listed in `emits`. */
-    readonly aggregates?: readonly { readonly events: readonly string[] }[];
+    readonly aggregates?: readonly DeclaredAggregate[];
     /** The schema of its settings, read from the environment as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
     /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
@@ -103,12 +105,37 @@ function erased<Settings extends z.ZodObject>({
   routes,
 }: NonNullable<FleetOptions<Settings, z.ZodObject>['api']>): NonNullable<Fleet['api']> {
   const isDeclared = emits !== undefined || aggregates !== undefined;
-  const types = [...(emits ?? []), ...(aggregates ?? []).flatMap(({ events }) => events)];
-  const declared = { store, ...(isDeclared && { emits: types }), ...(info !== undefined && { info }) };
+  const types = isDeclared
+    ? [...(emits ?? []), ...emittedByCommands(aggregates)]
+    : typeof routes === 'function'
+      ? undefined
+      : emittedByRoutes(routes);
+  const declared = { store, ...(types !== undefined && { emits: types }), ...(info !== undefined && { info }) };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API require settings; declare them');
   return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
+}
+
+/** The types of all routes that write; undefined if one of them does not declare its types, or if there is none. */
+function emittedByRoutes(routes: readonly Route[]): string[] | undefined {
+  const writing = routes.filter(({ method }) => method !== 'get');
+  if (writing.length === 0 || writing.some(({ emits }) => emits === undefined)) return undefined;
+  return [...new Set(writing.flatMap(({ emits = [] }) => emits))];
+}
+
+/** Throws `fleet.invalid` for a route that emits a type which the catalogue or the API does not declare. */
+export function checkRouteEmits({ api, catalogue }: Fleet, routes: readonly Route[]): void {
+  for (const { method, path, emits = [] } of routes) {
+    const unknown = emits.find((type) => !(type in catalogue.definitions));
+    const undeclared = emits.find((type) => api?.emits?.includes(type) === false);
+    const name = `${method.toUpperCase()} ${path}`;
+    if (unknown !== undefined) throw new FlotillaError('fleet.invalid', `${name} emits the unknown type ${unknown}`);
+    if (undeclared !== undefined) {
+      const detail = `${name} emits ${undeclared}, which the API does not declare`;
+      throw new FlotillaError('fleet.invalid', `${detail}; add it to \`api.emits\` of the fleet`);
+    }
+  }
 }
 
 /** The services whose events of each type are accepted: those that declare it, an API without declarations, which may append
@@ -128,6 +155,14 @@ export function declaredEmitters({ workers, api }: Fleet): Map<string, Set<strin
   for (const { store, emits } of workers.map(workerDefinitionOf)) addEmitter(services, store, emits);
   if (api?.emits !== undefined) addEmitter(services, api.store, api.emits);
   return services;
+}
+
+/** The types that a service declares to emit; undefined if it may emit any type, as an API without declarations and the
+ *  service of the keeper, which publishes edited messages. */
+export function emittedBy(fleet: Fleet, service: string): ReadonlySet<string> | undefined {
+  if (service === OPS_STORE || (service === fleet.api?.store && fleet.api.emits === undefined)) return undefined;
+  const types = [...declaredEmitters(fleet)].filter(([, services]) => services.has(service));
+  return new Set(types.map(([type]) => type));
 }
 
 function addEmitter(services: Map<string, Set<string>>, service: string, types: Iterable<string>): void {

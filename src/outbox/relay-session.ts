@@ -28,6 +28,8 @@ export interface RelaySessionOptions {
   /** Maximum number of deferred events; at the limit, nothing else is published. */
   maxDeferred: number;
   refusals: RefusedTypes;
+  /** Receives the type of each event that it reads. */
+  onRead: (type: string) => void;
   onConfirmed: (events: number) => void;
   onFailure: (code: ErrorCode) => void;
 }
@@ -150,6 +152,7 @@ export class RelaySession {
     if (page.length === room) this.#more = true;
     for (const event of page) {
       this.#cursor = event.position;
+      this.options.onRead(event.type);
       if (this.#deferred.has(event.stream)) {
         this.#deferred.add(event);
         this.#window.pass(event);

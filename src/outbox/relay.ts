@@ -4,6 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Store } from '../store/store.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import { fireDueTimers } from './fire-timers.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
@@ -44,6 +45,9 @@ export interface RelayOptions {
   /** Maximum number of deferred events (refused ones, and later events of their subjects); at the limit, nothing
    *  else is published. @default 100000 */
   maxDeferred?: number;
+  /** The types that the service declares to emit. An event of another type is published, but counted and logged: workers
+   *  refuse it if another service declares it. @default any type */
+  declared?: ReadonlySet<string> | undefined;
   clock?: () => number;
   logger?: Logger;
   metrics?: Metrics;
@@ -130,6 +134,11 @@ async function relayWhileLeading(options: RelayOptions, { signal, ...leading }: 
   const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = options;
   const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = options;
   const labels = { service: store.service };
+  const undeclaredEmits = new UndeclaredEmits(metrics, { ...labels, worker: '' });
+  const onRead = (type: string) => {
+    if (options.declared === undefined || options.declared.has(type) || !undeclaredEmits.count(type)) return;
+    leading.logger.error('relay: publishes events of a type that no part of the service declares', { type });
+  };
   const over = new AbortController();
   const firing = fireDueTimers(store, clock, leading.logger, AbortSignal.any([signal, over.signal]));
   try {
@@ -142,6 +151,7 @@ async function relayWhileLeading(options: RelayOptions, { signal, ...leading }: 
         drainTimeout,
         retry: retryRefused,
         maxDeferred,
+        onRead,
         onConfirmed: (events) => metrics?.relayPublished.inc(labels, events),
         onFailure: (code) => metrics?.relayFailures.inc({ ...labels, code }),
       },

@@ -2,7 +2,7 @@ import type { Config } from '../config/load-config.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../events/ids.js';
 import { derivedId } from '../events/ids.js';
-import type { Fleet } from '../fleet/define-fleet.js';
+import { emittedBy, type Fleet } from '../fleet/define-fleet.js';
 import { registerProcess, type ProcessRecord } from '../observability/processes/process-registry.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createLogger } from '../telemetry/logger.js';
@@ -108,6 +108,7 @@ async function assemble(
         names: broker.names,
         instance,
         relay: config.relay,
+        declared: emittedBy(fleet, service),
         metrics,
         logger,
         topology: (store) =>

@@ -3,7 +3,7 @@ import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { requireTokens } from '../config/load-config.js';
 import { FlotillaError } from '../errors.js';
-import type { Fleet } from '../fleet/define-fleet.js';
+import { checkRouteEmits, type Fleet } from '../fleet/define-fleet.js';
 import { portTaken } from '../net/port-taken.js';
 import type { Store } from '../store/store.js';
 import { runProcess, type FleetProcess } from './fleet-process.js';
@@ -52,6 +52,7 @@ async function startApi(
   const { config, fleet, logger, metrics, checks } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no api');
   const routes = fleet.api.routes({ ...settings });
+  checkRouteEmits(fleet, routes);
   const tables = tablesRead(fleet, routes);
   const service = await process.openService(fleet.api.store);
   await prepareTables(service.store, tables);
@@ -63,6 +64,7 @@ async function startApi(
   const app = await createApi({
     store: service.store,
     routes,
+    ...(fleet.api.emits !== undefined && { emits: fleet.api.emits }),
     info: { title: fleet.api.store, version: libraryVersion(), ...fleet.api.info },
     logger,
     metrics,

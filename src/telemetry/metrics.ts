@@ -101,6 +101,12 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['worker', 'code'] as const,
       registers,
     }),
+    undeclaredEmits: new Counter({
+      name: 'flotilla_undeclared_emits_total',
+      help: 'Events of a type that their emitter does not declare: refused in workers and routes (worker "api"), published from programs (empty worker)',
+      labelNames: ['service', 'worker', 'type'] as const,
+      registers,
+    }),
     topologyRecreated: new Counter({
       name: 'flotilla_topology_recreated_total',
       help: 'Exchanges, queues and bindings that were missing at run time and have been declared again',

@@ -10,6 +10,7 @@ import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
@@ -66,6 +67,7 @@ export interface PreparedWorker extends StartWorkerOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly deriveId: DeriveId;
+  readonly undeclaredEmits: UndeclaredEmits;
   /** The result of `setup`. */
   readonly use: unknown;
   /** Aborts when the process must end now. */
@@ -84,14 +86,16 @@ export async function prepareWorker(
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({ settings: readSettings(definition, settings), signal: ending.signal, log: logger }));
+  const metrics = options.metrics ?? createMetrics();
   const worker: PreparedWorker = {
     ...options,
     definition,
     names: namesFor(options.prefix ?? ''),
     logger,
-    metrics: options.metrics ?? createMetrics(),
+    metrics,
     clock: options.clock ?? systemClock,
     deriveId: options.deriveId ?? derivedId,
+    undeclaredEmits: new UndeclaredEmits(metrics, { service: store.service, worker: definition.name }),
     use,
     ending,
   };

@@ -11,7 +11,7 @@ export default defineWorker({
   name: 'orders',
   store: 'core',
   migrations,
-  aggregates: [order],
+  aggregates: [{ ...order, emits: ['order.status_changed'] }],
   on: {
     'inventory.reserved': recordEvent,
     'inventory.rejected': recordEvent,

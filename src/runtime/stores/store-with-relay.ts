@@ -19,6 +19,8 @@ export interface ServiceOptions {
   names: Names;
   instance: string;
   relay: { window: number; maxLag: number };
+  /** The types that the service declares to emit. @default any type */
+  declared?: ReadonlySet<string> | undefined;
   metrics: Metrics;
   logger: Logger;
   /** Claims the store in the broker, then settles when the topology exists, or never will. */
@@ -45,7 +47,7 @@ const POLL_INTERVAL_MS = 20;
 
 /** Opens the store of a service, and relays from it once the topology exists. */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { name, broker, names, instance, metrics, topology } = options;
+  const { name, broker, names, instance, declared, metrics, topology } = options;
   const logger = options.logger.child({ store: name });
   const lost = new AbortController();
   const { registry } = options;
@@ -54,7 +56,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     registry,
     onFailure: (error) => lost.abort(error),
   });
-  const relay = createRelay({ store, broker, names, instance, window: options.relay.window, logger, metrics });
+  const { window } = options.relay;
+  const relay = createRelay({ store, broker, names, instance, window, declared, logger, metrics });
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, lost.signal]);
   const gauge = new LagGauge(store, 'relay', (lag) => reportLag(metrics, name, lag));

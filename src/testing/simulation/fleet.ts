@@ -92,6 +92,7 @@ export class SimulatedFleet {
         network: this.#network,
         logger: this.plan.logger,
         metrics: this.plan.metrics,
+        fail: this.fail,
         onDeath: () => {
           const delay = latencies.between(`start ${label}`, ...RESTART_DELAY_MS);
           clock.after(delay, () => {

@@ -45,8 +45,8 @@ export interface SimulationOptions<W extends World, Input> {
 
 /** Workers, fakes of their dependencies, and the guarantees of the system. */
 export interface Simulation<Input = undefined> {
-  /** Runs once; with the same result for the same seed, faults and input. If a guarantee does not hold, rejects with
-   *  `simulation.failed`; the message contains the trace and shows how to repeat the run. */
+  /** Runs once; with the same result for the same seed, faults and input. If a guarantee does not hold, or a worker emits
+   *  a type that it does not declare, rejects with `simulation.failed`; the message contains the trace and shows how to repeat the run. */
   run: (attempt: Attempt<Input>) => Promise<RunResult>;
   /** Runs once; a violated guarantee is part of the outcome. */
   attempt: (attempt: Attempt<Input>) => Promise<RunOutcome<Input>>;

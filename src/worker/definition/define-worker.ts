@@ -12,6 +12,7 @@ import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition/
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import { checkDefinition } from './check-definition.js';
 import type { WorkerOptions } from './options.js';
+import { emittedByCommands } from '../../aggregates/decider.js';
 import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
 
 const DEFAULT_RETRY_DELAYS = ['1s', '10s', '1m', '10m'];
@@ -61,7 +62,11 @@ function erase<
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>([...(options.emits ?? []), ...eventsOf(options.aggregates), ...sagas.flatMap(emittedBy)]),
+    emits: new Set<string>([
+      ...(options.emits ?? []),
+      ...emittedByCommands(options.aggregates),
+      ...sagas.flatMap(emittedBy),
+    ]),
     from: options.from ?? 'queue',
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
@@ -85,10 +90,6 @@ function erase<
     },
     ...(options.onRetriesExhausted && { onRetriesExhausted: options.onRetriesExhausted }),
   };
-}
-
-function eventsOf(aggregates: readonly { readonly events: readonly string[] }[] = []): string[] {
-  return aggregates.flatMap(({ events }) => events);
 }
 
 /** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Decider } from '../../aggregates/decider.js';
+import type { Decider, DeclaredAggregate } from '../../aggregates/decider.js';
 import type { DataOf, Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Handler, TypeName } from '../../events/handler-types.js';
@@ -76,7 +76,7 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use, A ex
   query: Sql;
   /** Defers a write. Deferred writes run in the order of their calls. */
   write: (work: (tx: WriteTx<D, E, A>) => Promise<void>) => void;
-  /** Emits an event or a command, deferred. Throws `worker.undeclared_emit` for a type that is not in `emits`, and
+  /** Emits an event or a command, deferred. Throws `contract.undeclared_emit` for a type that is not in `emits`, and
    *  `contract.invalid_data`. */
   emit: Emit<D, E>;
   /** Emits at a later time: at a date, or after a duration ('30s', or milliseconds). */
@@ -131,9 +131,9 @@ export interface WorkerOptions<
   /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas and `aggregates`
    *  need not be listed. */
   emits?: readonly E[];
-  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and
-   *  `tx.execute`. */
-  aggregates?: readonly { readonly events: readonly A[] }[];
+  /** The deciders on which its handlers execute commands with `ctx.execute` and `tx.execute`, which emit their events.
+   *  `{ ...order, emits: ['order.status_changed'] }`: its commands emit only these of them. */
+  aggregates?: readonly DeclaredAggregate<A>[];
   /** `queue`: the worker's own queue, bound by the keys of `on`. `log`: the stream of all events, from the worker's own
    *  checkpoint, including events from before its first start and from times when it was not deployed.
    *  @default 'queue' */

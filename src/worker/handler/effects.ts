@@ -10,6 +10,7 @@ import { advance } from '../../sagas/advance.js';
 import { sagaIdOf } from '../../sagas/definition/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import { childTraceparent } from '../../telemetry/trace-context.js';
+import type { UndeclaredEmits } from '../../telemetry/undeclared-emits.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { EmitOptions, WriteTx } from '../definition/options.js';
 import type { Definitions } from '../../events/definitions.js';
@@ -31,6 +32,7 @@ export interface Emitter {
   readonly store: Pick<Store, 'service'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly deriveId: DeriveId;
+  readonly undeclaredEmits: UndeclaredEmits;
 }
 
 /** Creates the events caused by one event. The n-th event always has the same id, in every process and every
@@ -59,17 +61,18 @@ export class Emissions {
     return this.emitter.clock.now();
   }
 
-  /** Creates the next event. Throws `worker.undeclared_emit`, or `contract.invalid_data` like `createEvent`. */
+  /** Creates the next event. Throws `contract.undeclared_emit`, or `contract.invalid_data` like `createEvent`. */
   create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
     return createEvent(this.definitions, type, data, this.context(options.subject ?? this.cause.subject, type));
   }
 
-  /** The context of the next event. Throws `worker.undeclared_emit` for a type that the worker does not list. */
+  /** The context of the next event. Throws `contract.undeclared_emit` for a type that the worker does not declare. */
   context(subject: string, type: string): EventContext {
     const { cause } = this;
-    const { definition, store, deriveId } = this.emitter;
+    const { definition, store, deriveId, undeclaredEmits } = this.emitter;
     if (!definition.emits.has(type)) {
-      throw new FlotillaError('worker.undeclared_emit', `${definition.name} emits ${type}`);
+      undeclaredEmits.count(type);
+      throw new FlotillaError('contract.undeclared_emit', `${definition.name} emits ${type}`);
     }
     // created with the first event: most handlers emit none
     this.#traceparent ??= { value: childTraceparent(cause.traceparent) };

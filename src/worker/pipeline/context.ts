@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.js';
 import type { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
+import type { UndeclaredEmits } from '../../telemetry/undeclared-emits.js';
 import type { Clock } from '../../concurrency/clock.js';
 import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
@@ -66,6 +67,7 @@ export interface WorkerPipelineContext extends PipelineContext {
   /** The result of `setup`. */
   readonly use: unknown;
   readonly deriveId: DeriveId;
+  readonly undeclaredEmits: UndeclaredEmits;
 }
 
 /** One layer of the pipeline: returns a handler that wraps `next`, the layers inside it. Called once at start. */

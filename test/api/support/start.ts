@@ -31,7 +31,10 @@ export async function temporaryFile() {
   return { path: join(directory, 'core.db'), remove: () => rm(directory, { recursive: true, force: true }) };
 }
 
-export async function startApi(path: string, options: Omit<ApiOptions, 'store' | 'logger' | 'metrics'>): Promise<Api> {
+export async function startApi(
+  path: string,
+  options: Omit<ApiOptions, 'store' | 'logger' | 'metrics'> & Partial<Pick<ApiOptions, 'metrics'>>,
+): Promise<Api> {
   const logs: Record<string, unknown>[] = [];
   const stream = new Writable({
     write(line: Buffer, _encoding, done) {

@@ -25,6 +25,8 @@ export interface ProcessOptions {
   logger: Logger;
   metrics: Metrics;
   onDeath: () => void;
+  /** Ends the run with an error. */
+  fail: (error: Error) => void;
 }
 
 /** A process of one worker, which can crash at any time: after the crash, no promise of its store, its broker or an
@@ -62,7 +64,11 @@ export class SimulatedProcess implements CrashableProcess {
       clock: { now: this.state.clock.now, elapsed: this.state.clock.elapsed, after: this.#after },
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
-      observe: (message, outcome) => this.#trace(message, outcome),
+      observe: (message, outcome) => {
+        this.#trace(message, outcome);
+        // a mistake of the worker, which the check of a simulation need not find
+        if (message.failure?.code === 'contract.undeclared_emit') this.options.fail(message.failure.error);
+      },
       onCircuitBreaker: (state) => this.state.trace.add(label, `the circuit breaker is ${state}`),
       ...given,
     });
