@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
 // @ts-expect-error -- a script without types
@@ -9,6 +9,7 @@ import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { npmEnv, packedPackage, run } from '../support/packed-package.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { blocksOf } from './support/blocks.js';
+import { minutesOfReader } from './support/reader.js';
 import { runPage } from './support/run-page.js';
 import { typeErrors, type ExecutedPage } from './support/type-check.js';
 
@@ -18,6 +19,13 @@ const GUIDES = readdirSync(new URL('guides/', docs)).filter((name) => name.endsW
 
 /** What getting-started leaves behind besides its files: each guide has a fleet of its own. */
 const NOT_COPIED = new Set(['node_modules', 'data']);
+
+/** What getting-started promises. Its time begins in the empty folder, with the built package. */
+const MINUTES = 10;
+/** The part of it that is reserved for the machine. The reader has the rest. */
+const MACHINE_MINUTES = 2;
+/** `npm start` starts a RabbitMQ unless AMQP_URL is set, as it is here: 8 s on two cores, for each of the two starts. */
+const BROKER_MINUTES = (2 * 8) / 60;
 
 describe('the executed pages of the documentation @slow', function () {
   this.timeout(300_000);
@@ -61,6 +69,7 @@ describe('the executed pages of the documentation @slow', function () {
     return project;
   }
 
+  let machineMinutes = 0;
   /** The project that getting-started creates; it is executed once. */
   let started: Promise<string> | undefined;
   const gettingStarted = () => (started ??= start());
@@ -70,11 +79,28 @@ describe('the executed pages of the documentation @slow', function () {
     await mkdir(empty);
     const tarball = await packedPackage();
     await cp(tarball, join(empty, basename(tarball)));
-    return execute(START, await readFile(new URL(START, docs), 'utf8'), empty);
+    const page = await readFile(new URL(START, docs), 'utf8');
+    const began = performance.now();
+    const project = await execute(START, page, empty);
+    machineMinutes = (performance.now() - began) / 60_000 + BROKER_MINUTES;
+    return project;
   }
 
   it(`${START} creates a fleet in an empty folder and adds a worker`, async () => {
     expect(await readdir(join(await gettingStarted(), 'workers'))).to.include('loyalty');
+  });
+
+  it(`${START} takes at most ${MINUTES} minutes`, async () => {
+    const { reading, copying } = minutesOfReader(await readFile(new URL(START, docs), 'utf8'));
+    // the same on every machine
+    expect(reading + copying, 'the reader').to.be.at.most(MINUTES - MACHINE_MINUTES);
+    await gettingStarted();
+    const sum = reading + copying + machineMinutes;
+    const [load = 0] = loadavg();
+    const shown = [sum, reading, copying, machineMinutes].map((minutes) => minutes.toFixed(1));
+    console.log(`      ${shown[0]} min: reading ${shown[1]}, copying ${shown[2]}, machine ${shown[3]}, load ${load}`);
+    // The machine is compared only if no other work slows it down. Dividing the time by the load would be a guess.
+    if (load <= availableParallelism()) expect(sum, 'the reader and an idle machine').to.be.at.most(MINUTES);
   });
 
   for (const name of GUIDES) {
