@@ -11,6 +11,7 @@ import { endLeftovers } from './leftovers.js';
 import { planProcesses, STAGES } from './plan.js';
 import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
+import { smallProcesses } from './small-processes.js';
 import { refillIfPending, type BrokerRecovery } from './broker/set-broker-aside.js';
 import { SerialQueue } from '../concurrency/serial-queue.js';
 
@@ -109,7 +110,7 @@ async function runFleet(
   const fatal = new AbortController();
   const env: NodeJS.ProcessEnv = {
     LOG_LEVEL: 'warn',
-    ...options.env,
+    ...smallProcesses(options.env),
     AMQP_URL: broker.amqpUrl,
     AMQP_MANAGEMENT_URL: broker.managementUrl,
     HEALTH_PORT: '0',
