@@ -35,6 +35,7 @@ const layers = [
   'observability',
   'supervisor',
   'fleet',
+  'documents',
   'config',
   'runtime',
   'testing',

@@ -35,6 +35,8 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/scripts/healthcheck.mjs ./scripts/
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# the samples of messages are the examples in the documents of the API
+COPY --from=build /app/schemas ./schemas
 USER node
 VOLUME /data
 EXPOSE 3000 3002

@@ -1,8 +1,10 @@
 import { openApi } from '../../src/api/openapi/document.js';
 import { errorResponses, problems, problemType, type ProblemType } from '../../src/api/problems/problems.js';
+import { fleetDocuments } from '../../src/documents/fleet-documents.js';
 import type { ErrorCode } from '../../src/errors.js';
 import { schemaFields, typeText, type JsonSchema } from '../../src/events/schema-fields.js';
 import type { Fleet } from '../../src/fleet/define-fleet.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import { code, page, plain, table } from './markdown.js';
 
 type Node = Readonly<Record<string, unknown>>;
@@ -26,11 +28,9 @@ export function routeProblems(fleet: Fleet): ProblemType[] {
 }
 
 export function httpPage(fleet: Fleet): string {
-  const document = openApi(
-    fleet.api?.routes({}) ?? [],
-    { title: '', version: '', ...fleet.api?.info },
-    { token: true },
-  );
+  const info = { title: '', version: '', ...fleet.api?.info };
+  const documents = fleetDocuments(fleet, { info, prefix: '', root: '', logger: silentLogger() });
+  const document = openApi(fleet.api?.routes({}) ?? [], info, { token: true, documents });
   const at = (ref: string): JsonSchema =>
     ref
       .replace(/^#\//, '')

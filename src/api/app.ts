@@ -7,13 +7,15 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import { accessLog } from './middleware/access-log.js';
-import { authorize } from './middleware/authorize.js';
+import type { ApiDocument, DocumentRequest } from './documents/api-document.js';
+import { nameDocument, serveDocument } from './documents/serve-document.js';
+import { authorize, authorizeBrowser } from './middleware/authorize.js';
 import { cors } from './middleware/cors.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
 import { Idempotency, idempotencyMigrations } from './idempotency/idempotency.js';
 import { localOnly } from './middleware/local-only.js';
 import { OWN_PATHS } from './own-paths.js';
-import { openApi, type ApiInfo } from './openapi/document.js';
+import { openApi, openApiDocument, type ApiInfo } from './openapi/document.js';
 import { problem } from './problems/problems.js';
 import { openRequestContext } from './middleware/request-context.js';
 import { responseHeaders } from './middleware/response-headers.js';
@@ -50,6 +52,8 @@ export interface ApiOptions {
   checks?: Checks;
   /** The `info` of the OpenAPI document. */
   info?: ApiInfo;
+  /** Served beside the routes and `/openapi.json`. @default none */
+  documents?: readonly ApiDocument[];
   /** Milliseconds since the epoch. */
   clock?: () => number;
 }
@@ -64,8 +68,9 @@ const PURGE_INTERVAL_MS = 10 * 60_000;
  *  Throws `fleet.invalid` if two routes are identical. */
 export async function createApi(options: ApiOptions): Promise<Express> {
   const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
-  const { metricsToken, corsOrigins = [], trustedProxies = [] } = options;
-  checkRoutes(routes);
+  const { metricsToken, corsOrigins = [], trustedProxies = [], authorized = false } = options;
+  const documents = withOpenApi(options);
+  checkRoutes(routes, documents);
   await store.migrate('api', idempotencyMigrations);
   const idempotency = new Idempotency(store, clock);
   const services = {
@@ -78,16 +83,13 @@ export async function createApi(options: ApiOptions): Promise<Express> {
     undeclaredEmits: new UndeclaredEmits(metrics, { service: store.service, worker: 'api' }),
     lagging: () => options.relay?.lagging() ?? false,
   };
-  const document = openApi(routes, options.info ?? { title: store.service, version: '1' }, {
-    token: token !== undefined,
-  });
 
   const app = packages.express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(openRequestContext, accessLog(logger, metrics), ...responseHeaders());
-  if (token === undefined && options.authorized !== true) app.use(localOnly(corsOrigins));
+  if (token === undefined && !authorized) app.use(localOnly(corsOrigins));
   if (corsOrigins.length > 0) {
     const declared = routes.flatMap(({ headers }) => Object.keys(headers));
     app.use(cors(corsOrigins, declared));
@@ -95,13 +97,15 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   app.use(healthRoutes(checks, logger));
   if (token !== undefined) app.use('/metrics', authorize(token, ...(metricsToken === undefined ? [] : [metricsToken])));
   app.use(metricsRoute(metrics));
+  const readers = token === undefined ? [] : [authorizeBrowser(token)];
+  const shared = token === undefined && !authorized;
+  for (const document of documents) {
+    app.get(document.path, nameDocument(document), ...readers, serveDocument(document, { shared }));
+  }
   if (token !== undefined) app.use(authorize(token));
-  app.get('/openapi.json', ({ baseUrl }, res) => {
-    res.json(baseUrl === '' ? document : { ...document, servers: [{ url: baseUrl }] });
-  });
   app.use(purgeNowAndThen(idempotency, clock, logger));
   for (const route of routes) app[route.method](route.path, ...serveRoute(route, services));
-  for (const [path, allowed] of methodsByPath(routes)) app.all(path, refuseMethod(allowed));
+  for (const [path, allowed] of methodsByPath(routes, documents)) app.all(path, refuseMethod(allowed));
   app.use(() => {
     throw problem('request.no_route');
   });
@@ -109,12 +113,29 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   return app;
 }
 
-function checkRoutes(routes: readonly Route[]): void {
+/** The documents of an API, and its OpenAPI document. */
+function withOpenApi({ store, routes, info, token, documents = [] }: ApiOptions): ApiDocument[] {
+  const description = openApi(routes, info ?? { title: store.service, version: '1' }, {
+    token: token !== undefined,
+    documents,
+  });
+  const content = ({ baseUrl }: DocumentRequest) =>
+    JSON.stringify(baseUrl === '' ? description : { ...description, servers: [{ url: baseUrl }] });
+  return [{ ...openApiDocument, content }, ...documents];
+}
+
+function checkRoutes(routes: readonly Route[], documents: readonly ApiDocument[]): void {
   const seen = new Set<string>();
+  const taken = new Set(documents.map(({ path }) => path));
   for (const { method, path, operationId } of routes) {
     const name = `${method.toUpperCase()} ${path}`;
     if (seen.has(name) || OWN_PATHS.has(path))
       throw new FlotillaError('fleet.invalid', `the route ${name} is declared twice`);
+    if (taken.has(path))
+      throw new FlotillaError(
+        'fleet.invalid',
+        `the path of ${name} belongs to a document of the fleet; rename the route, or set \`documents: false\` in \`api\` of defineFleet`,
+      );
     if (seen.has(operationId))
       throw new FlotillaError('fleet.invalid', `two routes have the operationId ${operationId}`);
     seen.add(name).add(operationId);
@@ -143,8 +164,9 @@ function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: 
   };
 }
 
-function methodsByPath(routes: readonly Route[]): Map<string, string> {
-  const methods = new Map<string, string[]>([...OWN_PATHS].map((path) => [path, ['GET', 'HEAD']]));
+function methodsByPath(routes: readonly Route[], documents: readonly ApiDocument[]): Map<string, string> {
+  const reads = [...OWN_PATHS, ...documents.map(({ path }) => path)];
+  const methods = new Map<string, string[]>(reads.map((path) => [path, ['GET', 'HEAD']]));
   for (const { method, path } of routes) {
     const names = method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
     methods.set(path, [...(methods.get(path) ?? []), ...names]);

@@ -1,2 +1,2 @@
-/** The paths that every API has besides its routes. */
-export const OWN_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/openapi.json']);
+/** The paths that every API has besides its routes and documents. */
+export const OWN_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);

@@ -41,6 +41,7 @@ export interface Fleet extends FleetParts {
     /** The types that its routes append; undefined if not declared. */
     readonly emits?: readonly string[];
     readonly info?: Partial<ApiInfo>;
+    readonly documents: boolean;
     /** Returns the routes for these settings. */
     readonly routes: (settings: Record<string, unknown>) => readonly Route[];
   };
@@ -61,8 +62,11 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
     readonly aggregates?: readonly DeclaredAggregate[];
     /** The schema of its settings, read from the environment as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
-    /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
+    /** For `/openapi.json` and `/asyncapi.json`. @default the name of the store, and the version of Flotilla */
     readonly info?: Partial<ApiInfo>;
+    /** Whether the API serves the documents of the fleet: `/asyncapi.json`, `/schemas` and the pages at `/docs`.
+     *  @default true */
+    readonly documents?: boolean;
     readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
   };
   /** Simulates external services in development; `flotilla sandbox` runs it. */
@@ -102,6 +106,7 @@ function erased<Settings extends z.ZodObject>({
   emits,
   aggregates,
   info,
+  documents = true,
   routes,
 }: NonNullable<FleetOptions<Settings, z.ZodObject>['api']>): NonNullable<Fleet['api']> {
   const isDeclared = emits !== undefined || aggregates !== undefined;
@@ -110,7 +115,12 @@ function erased<Settings extends z.ZodObject>({
     : typeof routes === 'function'
       ? undefined
       : emittedByRoutes(routes);
-  const declared = { store, ...(types !== undefined && { emits: types }), ...(info !== undefined && { info }) };
+  const declared = {
+    store,
+    documents,
+    ...(types !== undefined && { emits: types }),
+    ...(info !== undefined && { info }),
+  };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API require settings; declare them');

@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { requireTokens } from '../config/load-config.js';
+import { fleetDocuments } from '../documents/fleet-documents.js';
 import { FlotillaError } from '../errors.js';
 import { checkRouteEmits, type Fleet } from '../fleet/define-fleet.js';
 import { portTaken } from '../net/port-taken.js';
@@ -22,7 +23,7 @@ export interface RunApiOptions extends RunOptions {
 }
 
 export interface ReadyApi {
-  /** The routes of the fleet, with /readyz, /metrics and /openapi.json. */
+  /** The routes of the fleet, with /readyz, /metrics and its documents. */
   app: Express;
   /** The store of the API. What is appended to it is published. */
   store: Store;
@@ -49,7 +50,7 @@ async function startApi(
   process: FleetProcess,
   { settings = {}, server: listens = true, authorized = false }: RunApiOptions,
 ): Promise<ReadyApi> {
-  const { config, fleet, logger, metrics, checks } = process;
+  const { config, cwd, fleet, logger, metrics, checks } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no api');
   const routes = fleet.api.routes({ ...settings });
   checkRouteEmits(fleet, routes);
@@ -61,11 +62,13 @@ async function startApi(
   const checkBroker = checks.broker;
   checks.broker = () => ({ ...checkBroker?.(), ok: true });
   checks.relay = service.checkRelay;
+  const info = { title: fleet.api.store, version: libraryVersion(), ...fleet.api.info };
   const app = await createApi({
     store: service.store,
     routes,
     ...(fleet.api.emits !== undefined && { emits: fleet.api.emits }),
-    info: { title: fleet.api.store, version: libraryVersion(), ...fleet.api.info },
+    info,
+    documents: fleet.api.documents ? fleetDocuments(fleet, { info, prefix: config.prefix, root: cwd, logger }) : [],
     logger,
     metrics,
     relay: { lagging: service.lagging },

@@ -146,7 +146,7 @@ describe('the API app', () => {
       handler: async () => ({ status: 200, body: {}, version: 3 }),
     });
     const api = await start({ routes: [...routes, versioned] });
-    for (const path of ['/notes', '/nowhere', '/metrics', '/readyz', '/openapi.json']) {
+    for (const path of ['/notes', '/nowhere', '/metrics', '/readyz']) {
       expect((await api.send('GET', path)).headers.get('cache-control'), path).to.equal('no-store');
     }
     const known = await api.send('GET', '/versioned', { headers: { 'if-none-match': '"3"' } });
@@ -197,7 +197,9 @@ describe('the API app', () => {
       for (const authorization of ['', 'Bearer wrong', 'Bearer correct-horse-', 'Basic correct-horse', 'Bearer ']) {
         const answer = await api.send('GET', path, { headers: { authorization } });
         expect([answer.status, answer.body.code], path).to.deep.equal([401, 'request.unauthorized']);
-        expect(answer.headers.get('www-authenticate')).to.equal('Bearer');
+        expect(answer.headers.get('www-authenticate')).to.match(
+          path === '/openapi.json' ? /^Bearer, Basic / : /^Bearer$/,
+        );
       }
     }
     const headers = { authorization: 'Bearer correct-horse' };

@@ -17,7 +17,12 @@ export function etagOf(version: number): string {
 
 /** A weak entity tag of a body, for responses without a version. */
 export function weakEtagOf(body: string): string {
-  return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  return `W/${strongEtagOf(body)}`;
+}
+
+/** The strong entity tag of a body that is sent byte by byte as it is. */
+export function strongEtagOf(body: string | Uint8Array): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
 /** Returns `*` or at least one entity tag; undefined if the header is malformed. */

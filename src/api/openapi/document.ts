@@ -1,3 +1,4 @@
+import type { ApiDocument } from '../documents/api-document.js';
 import type { Route } from '../route.js';
 import { responseHeaders } from './headers.js';
 import { operationOf } from './operation.js';
@@ -16,9 +17,21 @@ export interface ApiInfo {
   tags?: readonly { name: string; description: string }[];
 }
 
-/** Returns the OpenAPI 3.1 document of these routes, derived from the schemas that validate requests and from the
- *  problem types that the routes declare. Throws `fleet.invalid` if two different schemas have the same id. */
-export function openApi(routes: readonly Route[], info: ApiInfo, { token }: { token: boolean }): Json {
+/** The OpenAPI document of every API, without its content. */
+export const openApiDocument = {
+  path: '/openapi.json',
+  contentType: 'application/json; charset=utf-8',
+  cache: 'revalidate',
+  operation: { operationId: 'getOpenApi', summary: 'Read this document', description: 'OpenAPI 3.1.' },
+} as const satisfies Omit<ApiDocument, 'content'>;
+
+/** Returns the OpenAPI 3.1 document of these routes and documents, derived from the schemas that validate requests and
+ *  from the problem types that the routes declare. Throws `fleet.invalid` if two different schemas have the same id. */
+export function openApi(
+  routes: readonly Route[],
+  info: ApiInfo,
+  { token, documents }: { token: boolean; documents: readonly ApiDocument[] },
+): Json {
   const access = token ? 'request.unauthorized' : 'request.foreign';
   const { tags = [], ...rest } = info;
   const schemas = new Schemas();
@@ -27,7 +40,7 @@ export function openApi(routes: readonly Route[], info: ApiInfo, { token }: { to
     const path = route.path.replace(/:([A-Za-z0-9_]+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method]: operationOf(route, schemas, access) };
   }
-  Object.assign(paths, ownPaths(schemas, access));
+  Object.assign(paths, ownPaths(schemas, access, [openApiDocument, ...documents]));
   return {
     openapi: '3.1.0',
     info: { ...rest, description: [info.description, authentication(token)].filter(Boolean).join('\n\n') },

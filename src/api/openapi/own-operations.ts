@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { documentPaths, type DescribedDocument } from './document-operations.js';
 import { headerRefs } from './headers.js';
 import { anyProblem, ofServer, problemResponses } from './problem-schemas.js';
 import type { Json, Schemas } from './schemas.js';
 
-export const OPERATIONS_TAG = { name: 'Operations', description: 'Health, metrics and this document' };
+export const OPERATIONS_TAG = { name: 'Operations', description: 'Health, metrics and documents' };
 
 const readiness = z
   .object({
@@ -14,8 +15,14 @@ const readiness = z
 
 const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness', description: 'The process answers' });
 
-/** The paths that every API has besides its routes. */
-export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'request.foreign'): Record<string, Json> {
+type Access = 'request.unauthorized' | 'request.foreign';
+
+/** The paths that every API has besides its routes, and those of documents. */
+export function ownPaths(
+  schemas: Schemas,
+  access: Access,
+  documents: readonly DescribedDocument[],
+): Record<string, Json> {
   const headers = headerRefs('X-Correlation-Id');
   const answer = (description: string, type: string, schema: Json) => ({
     description,
@@ -62,9 +69,6 @@ export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'req
       '200': answer('The metrics of this process', 'text/plain', { type: 'string' }),
       ...problems(access, 'internal'),
     }),
-    '/openapi.json': operation('getOpenApi', 'Read this document', 'OpenAPI 3.1.', {
-      '200': answer('This document', 'application/json', { type: 'object' }),
-      ...problems(access, 'internal'),
-    }),
+    ...documentPaths(documents, schemas, { tag: OPERATIONS_TAG.name, access }),
   };
 }

@@ -88,6 +88,11 @@ export const problems = {
     title: 'The Idempotency-Key was used with another body; use a new one',
     remedy: 'Use a key of its own for each request.',
   },
+  'schema.not_found': {
+    status: 404,
+    title: 'No such message type or version',
+    remedy: 'See `/schemas` for the types of the fleet and their versions.',
+  },
   'relay.lagging': {
     status: 503,
     title: 'Too many events wait to be published; retry later',
