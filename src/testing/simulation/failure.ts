@@ -17,9 +17,9 @@ export function failureOfRun(
     messageOf(error),
     '',
     ...(found === undefined ? [] : [found]),
-    `  to have it again: simulation.run(${literal(again).replaceAll('\n', '\n  ')})`,
+    `  to repeat it: simulation.run(${literal(again).replaceAll('\n', '\n  ')})`,
     '',
-    `  what happened (${faults.length === 0 ? 'no faults' : `faults: ${faults.length}`}):`,
+    `  events (${faults.length === 0 ? 'no faults' : `faults: ${faults.length}`}):`,
     ...shownLines(trace).map((line) => `  ${line}`),
     '',
   ].join('\n');

@@ -30,7 +30,7 @@ describe('exploring a simulation @slow', () => {
     expect(message.split('\n')[0]).to.equal('A simulated run violates a promise: done 2 times');
     expect(message).to.match(/found in run \d+ of explore\(…, \{ seed: 4 \}\), shortened \d+ times/);
     expect(message).to.match(/simulation\.run\(\{ seed: \d+, faults: \[ \{ kind: '(call|crash)'[^}]*\} \] \}\)/);
-    expect(message).to.contain('what happened (faults: 1):');
+    expect(message).to.contain('events (faults: 1):');
   });
 
   it('prints a run that fails again when repeated', async () => {
