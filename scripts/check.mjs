@@ -36,6 +36,7 @@ const checks = {
   reference: [...typescriptOptions, join('scripts', 'reference', 'main.ts'), '--check'],
   schemas: [...typescriptOptions, join('src', 'cli', 'main.ts'), 'schemas', 'check'],
   words: [join('scripts', 'docs', 'check-words.mjs')],
+  sentences: [join('scripts', 'docs', 'check-sentences.mjs')],
   links: [join('scripts', 'docs', 'check-links.mjs')],
 };
 
