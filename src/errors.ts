@@ -46,8 +46,13 @@ export const errors = {
   },
   'contract.newer_version': {
     disposal: 'reject',
-    message: 'The event has a newer schema version than this worker knows',
-    remedy: 'Deploy the worker with the newer schema, then replay the dead letter.',
+    message: 'The event has a newer schema version than this worker reads',
+    remedy: 'Deploy the worker with the newer schema and a handler of that version, then replay the dead letter.',
+  },
+  'contract.retired_version': {
+    disposal: 'reject',
+    message: 'The event has a schema version that the catalogue no longer has',
+    remedy: 'Add the version and its upcaster to the catalogue again, deploy the worker, then replay the dead letter.',
   },
   'contract.invalid_data': {
     disposal: 'reject',
@@ -98,8 +103,8 @@ export const errors = {
   },
   'contract.bad_versions': {
     disposal: 'fatal',
-    message: 'Versions count up from 1 and every one but the last needs an upcaster',
-    remedy: 'Add the missing version or upcaster.',
+    message: 'The versions of a type must be consecutive, and each but the latest needs an upcaster',
+    remedy: 'Add or remove the version or upcaster that the message names.',
   },
 
   // the store

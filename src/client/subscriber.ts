@@ -8,7 +8,8 @@ import { FaultLog } from '../telemetry/fault-log.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { systemClock } from '../concurrency/clock.js';
-import { typesMatching, type EventFor, type NoTypeMatches } from '../events/handler-types.js';
+import { keyProblem, parseHandlerKey } from '../events/handler-keys.js';
+import { typesMatching, type Handler } from '../events/handler-types.js';
 import { InFlightMessages } from '../worker/consumption/in-flight.js';
 import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
 import { ConsumptionGate } from '../worker/consumption/gate.js';
@@ -42,12 +43,6 @@ export interface SubscriberContext {
   readonly attempt: number;
 }
 
-type SubscriberHandler<D extends Definitions, P extends string> = P extends '#'
-  ? (event: EventEnvelope, ctx: SubscriberContext) => Promise<void> | void
-  : [EventFor<D, P>] extends [never]
-    ? NoTypeMatches<P>
-    : (event: EventFor<D, P>, ctx: SubscriberContext) => Promise<void> | void;
-
 /** A running subscription. */
 export interface Subscription {
   /** Stops consuming, waits at most `deadline` milliseconds (default 10,000) for the messages in flight, then requeues
@@ -55,15 +50,19 @@ export interface Subscription {
   unsubscribe: (deadline?: number) => Promise<void>;
 }
 
-/** Handles the events of a topic pattern at least once, from a durable queue. A message whose handler throws is retried
- *  after each of the delays, then dead-lettered. Resolves when the queue exists. */
+/** Handles the events of a topic pattern, or one version of a type (`order.created@1`), at least once, from a durable
+ *  queue. A message whose handler throws is retried after each of the delays, then dead-lettered. Resolves when the
+ *  queue exists. */
 export async function subscribe<D extends Definitions, const P extends string>(
-  pattern: P,
-  handler: SubscriberHandler<D, P>,
+  key: P,
+  handler: Handler<D, P, SubscriberContext>,
   options: SubscribeOptions<D>,
 ): Promise<Subscription> {
   const { broker, catalogue, name, prefix = '', prefetch = 100, logger = silentLogger() } = options;
   const retryDelays = (options.delays ?? ['1s', '10s', '1m', '10m']).map(parseDuration);
+  const { pattern, version } = parseHandlerKey(key);
+  const problem = keyProblem(catalogue.definitions, { pattern, version });
+  if (problem !== undefined) throw new FlotillaError('worker.bad_definition', `${name}: ${problem}`);
   const types = new Set(typesMatching(catalogue.definitions, pattern));
   const handle = handler as (event: EventEnvelope, ctx: SubscriberContext) => Promise<void> | void;
   const { log, unroutedMax } = options.topology ?? { log: { maxAge: '7D', maxBytes: 2 ** 30 }, unroutedMax: 10_000 };
@@ -74,6 +73,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
   const context: PipelineContext = {
     name,
     definitions: catalogue.definitions,
+    requested: version === undefined ? undefined : new Map([[pattern, [version]]]),
     route: ({ type }) => (types.has(type) ? 'handled' : 'ignored'),
     retryDelays,
     timeout: parseDuration(options.timeout ?? '30s'),

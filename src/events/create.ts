@@ -1,24 +1,30 @@
 import { FlotillaError } from '../errors.js';
 import { subjectText, type EventContext, type UnsequencedEvent } from './envelope.js';
-import { dataschemaOf, type Definitions } from './definitions.js';
+import { dataschemaOf, definitionOf, type Definitions } from './definitions.js';
 import { newId } from './ids.js';
-import { isPersonal } from './personal.js';
+import { isPersonal, piiPaths } from './personal.js';
 
-/** Creates an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data does not
+/** Creates an event of a version of its type, the latest by default. Strict: throws `contract.invalid_data` when the data does not
  *  match the schema exactly or the subject is not one line of at most 512 characters, and `contract.unknown_type`
- *  when the catalogue has no such type. */
+ *  when the catalogue has no such type or version. */
 export function createEvent(
   definitions: Definitions,
   type: string,
   data: unknown,
   context: EventContext,
+  wanted?: number,
 ): UnsequencedEvent {
-  const definition = definitions[type];
-  const schema = definition?.versions[definition.latest];
-  if (definition === undefined || schema === undefined) throw new FlotillaError('contract.unknown_type', type);
+  const definition = definitionOf(definitions, type);
+  if (definition === undefined) throw new FlotillaError('contract.unknown_type', type);
+  const version = wanted ?? definition.latest;
+  const schema = definition.versions[version];
+  if (schema === undefined) throw new FlotillaError('contract.unknown_type', `${type} has no version ${version}`);
   const result = schema.safeParse(data);
   if (!result.success) {
-    throw new FlotillaError('contract.invalid_data', `${type}: ${describeIssues(result.error.issues, definition.pii)}`);
+    throw new FlotillaError(
+      'contract.invalid_data',
+      `${type}: ${describeIssues(result.error.issues, piiPaths(schema))}`,
+    );
   }
   const subject = subjectText.safeParse(context.subject);
   if (!subject.success) {
@@ -32,7 +38,7 @@ export function createEvent(
     subject: context.subject,
     time: context.time,
     datacontenttype: 'application/json',
-    dataschema: dataschemaOf(type, definition.latest),
+    dataschema: dataschemaOf(type, version),
     correlationid: context.correlationId,
     ...(context.causationId !== undefined && { causationid: context.causationId }),
     ...(context.traceparent !== undefined && { traceparent: context.traceparent }),

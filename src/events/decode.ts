@@ -6,6 +6,7 @@ import type { MessageDefinition } from './definition.js';
 import { dataschemaOf, definitionOf, versionOf, type Definitions } from './definitions.js';
 import { parseEnvelope, type EncodedEvent } from './parse-envelope.js';
 import { piiPaths } from './personal.js';
+import { readAs, type RequestedVersions } from './read-as.js';
 
 /** Decodes a message as an event of this catalogue. Checks its data against the schema of its own version, ignoring
  *  unknown fields, and upcasts it to the latest version. Throws a `contract.*` error that names the problem. */
@@ -13,25 +14,44 @@ export function decodeEvent(definitions: Definitions, message: EncodedEvent): Ev
   return upcast(definitions, parseEnvelope(message));
 }
 
-/** Returns the event with its data checked and upcast to the latest version of its type. */
-export function upcast(definitions: Definitions, event: EventEnvelope): EventEnvelope {
+/** Returns the event with its data checked, in the version in which its reader receives it: a requested one, or the
+ *  latest of its type. `dataschema` names that version. Throws `contract.newer_version` for an event that is newer than
+ *  all of them, and `contract.retired_version`. */
+export function upcast(definitions: Definitions, event: EventEnvelope, requested?: RequestedVersions): EventEnvelope {
   const definition = definitionOf(definitions, event.type);
   if (definition === undefined)
     throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
-  const version = schemaVersion(event, definition);
-  const written = definition.versions[version];
-  if (written === undefined) {
-    throw new FlotillaError('contract.newer_version', `${event.type} ${version}, known up to ${definition.latest}`);
+  const written = schemaVersion(event, definition);
+  const versions = requested?.get(event.type);
+  const isLatest = written === definition.latest && versions === undefined;
+  const version = isLatest ? written : versionToRead(event, written, definition, versions);
+  const checked = Math.min(written, version);
+  const schema = definition.versions[checked];
+  if (schema === undefined) {
+    throw new FlotillaError('contract.retired_version', `${event.type} ${written}, known from ${definition.first}`);
   }
-  const result = loose(written).safeParse(event.data);
+  const result = loose(schema).safeParse(event.data);
   if (!result.success) {
-    const found = describeIssues(result.error.issues, piiPaths(written));
+    const found = describeIssues(result.error.issues, piiPaths(schema));
     throw new FlotillaError('contract.invalid_data', `${event.type}: ${found}`);
   }
-  if (version === definition.latest && event.dataschema !== '') return event;
-  const dataschema = dataschemaOf(event.type, definition.latest);
-  if (version === definition.latest) return { ...event, dataschema };
-  return { ...event, dataschema, data: upcastData(definition, event.data, version, definition.latest) };
+  if (version === written && event.dataschema !== '') return event;
+  const dataschema = dataschemaOf(event.type, version);
+  if (checked === version) return { ...event, dataschema };
+  return { ...event, dataschema, data: upcastData(definition, event.data, written, version) };
+}
+
+/** The version in which an event is read. Throws `contract.newer_version`. */
+function versionToRead(
+  { type }: EventEnvelope,
+  written: number,
+  { latest }: MessageDefinition,
+  requested: readonly number[] | undefined,
+): number {
+  const version = readAs(written, requested ?? [latest]);
+  if (version !== undefined) return version;
+  const limit = requested === undefined ? `known up to ${latest}` : `requested up to ${Math.max(...requested)}`;
+  throw new FlotillaError('contract.newer_version', `${type} ${written}, ${limit}`);
 }
 
 /** Returns the data of version `from` in the form of version `to`. Throws the error of an upcaster. */

@@ -5,12 +5,14 @@ import { piiPaths } from './personal.js';
 /** The kind of a message. An event states a fact; a command requests an action and is handled by exactly one worker. */
 export type MessageKind = 'event' | 'command';
 
-/** Schemas by version: whole numbers from 1. */
+/** Schemas by version: consecutive whole numbers, from 1 unless the first versions are retired. */
 export type Versions = Readonly<Record<number, z.ZodType>>;
 
 /** The definition of a message type: its kind, its schemas, and the conversion of old data to the latest version. */
-export interface MessageDefinition<Data = unknown, Kind extends MessageKind = MessageKind> {
+export interface MessageDefinition<Data = unknown, Kind extends MessageKind = MessageKind, DataByVersion = unknown> {
   readonly kind: Kind;
+  /** The oldest version; those before it are retired. */
+  readonly first: number;
   readonly latest: number;
   readonly versions: Versions;
   readonly upcasters: Readonly<Record<number, (data: never) => unknown>>;
@@ -20,10 +22,15 @@ export interface MessageDefinition<Data = unknown, Kind extends MessageKind = Me
   readonly outside?: readonly string[];
   /** The type of the latest version's data; exists at compile time only. */
   readonly data?: Data;
+  /** The types of the data by version; exists at compile time only. */
+  readonly dataByVersion?: DataByVersion;
 }
 
 /** Upcasters by version: each converts the data of its version to the next. Every version but the last has one. */
 type Upcasters<V extends Versions, U extends keyof V> = { readonly [K in U]: (data: z.infer<V[K]>) => unknown };
+
+/** The data of each version. */
+type DataByVersion<V extends Versions> = { readonly [K in keyof V]: z.infer<V[K]> };
 
 /** The data of the latest version, which has no upcaster. */
 type LatestData<V extends Versions, U extends keyof V> = z.infer<V[Exclude<keyof V, U>]>;
@@ -32,17 +39,12 @@ function define<V extends Versions, U extends keyof V, K extends MessageKind>(
   kind: K,
   versions: V,
   upcasters?: Upcasters<V, U>,
-): MessageDefinition<LatestData<V, U>, K> {
-  const latest = Object.keys(versions).length;
-  for (let version = 1; version <= latest; version++) {
-    const last = version === latest;
-    if (versions[version] === undefined || (!last && upcasters?.[version as U] === undefined)) {
-      throw new FlotillaError('contract.bad_versions', `version ${version} of ${latest}`);
-    }
-  }
+): MessageDefinition<LatestData<V, U>, K, DataByVersion<V>> {
+  const { first, latest } = rangeOf(versions, upcasters ?? {});
   const schema = versions[latest];
   return {
     kind,
+    first,
     latest,
     versions,
     upcasters: upcasters ?? {},
@@ -50,12 +52,30 @@ function define<V extends Versions, U extends keyof V, K extends MessageKind>(
   };
 }
 
+/** The first and the latest version. Throws `contract.bad_versions` unless there is a schema for each version between
+ *  them, and an upcaster for each but the latest. */
+function rangeOf(versions: Versions, upcasters: object): { first: number; latest: number } {
+  const fail = (detail: string) => new FlotillaError('contract.bad_versions', detail);
+  const numbers = Object.keys(versions).map(Number);
+  const [first = 0, latest = 0] = [Math.min(...numbers), Math.max(...numbers)];
+  if (numbers.length === 0) throw fail('there is no version');
+  if (!Number.isSafeInteger(first) || first < 1) throw fail(`${first} is not a version`);
+  for (let version = first; version <= latest; version++) {
+    if (versions[version] === undefined) throw fail(`version ${version} of ${latest} is missing`);
+    if (version < latest && !(version in upcasters)) throw fail(`version ${version} of ${latest} has no upcaster`);
+  }
+  const other = Object.keys(upcasters).find((version) => !(Number(version) >= first && Number(version) < latest));
+  if (other !== undefined) throw fail(`the upcaster of version ${other} converts to no version`);
+  return { first, latest };
+}
+
 /** Declares an event by its schemas: `event({ 1: v1, 2: v2 }, { 1: fromV1ToV2 })`. Schemas must not contain
- *  transforms or defaults. Throws `contract.bad_versions` when a version or an upcaster is missing. */
+ *  transforms or defaults. Version 1 is retired in `event({ 2: v2, 3: v3 }, { 2: fromV2ToV3 })`. Throws
+ *  `contract.bad_versions` when a version or an upcaster is missing. */
 export function event<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,
-): MessageDefinition<LatestData<V, U>, 'event'> {
+): MessageDefinition<LatestData<V, U>, 'event', DataByVersion<V>> {
   return define<V, U, 'event'>('event', versions, upcasters);
 }
 
@@ -63,7 +83,7 @@ export function event<const V extends Versions, U extends keyof V = never>(
 export function command<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,
-): MessageDefinition<LatestData<V, U>, 'command'> {
+): MessageDefinition<LatestData<V, U>, 'command', DataByVersion<V>> {
   return define<V, U, 'command'>('command', versions, upcasters);
 }
 

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
-import { typesMatching, type Handler } from '../events/handler-types.js';
+import { typesMatching, type Handler, type NoTypeMatches } from '../events/handler-types.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { wrapDefinition } from '../opaque.js';
 import { isPlainName } from '../text/plain-name.js';
@@ -20,7 +20,7 @@ export interface ProjectionOptions<D extends Definitions, P extends string> {
   /** Handlers by type or topic pattern; the most specific one handles an event. They await only `sql`, depend only on
    *  events and tables (no clock, no random numbers), and may run more than once: their transaction also moves the
    *  checkpoint. */
-  on: { readonly [K in P]: Handler<D, K, ProjectionTx> };
+  on: { readonly [K in P]: K extends `${string}@${string}` ? NoTypeMatches<K> : Handler<D, K, ProjectionTx> };
 }
 
 /** `defineProjection` of a catalogue. */

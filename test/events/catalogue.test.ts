@@ -24,10 +24,45 @@ describe('a catalogue', () => {
     }
   });
 
-  it('rejects a gap in the versions', () => {
-    expect(() => event({ 1: z.object({}), 3: z.object({}) }))
-      .to.throw(FlotillaError)
-      .with.property('code', 'contract.bad_versions');
+  it('rejects a gap in the versions, and missing and superfluous upcasters', () => {
+    const v = z.object({});
+    const same = (data: unknown) => data;
+    const stale: object = { 1: same, 2: same };
+    const wrong: [define: () => unknown, problem: string][] = [
+      [() => event({}), 'there is no version'],
+      [() => event({ 0: v }), '0 is not a version'],
+      [() => event({ 1: v, 3: v }, { 1: same }), 'version 2 of 3 is missing'],
+      [() => event({ 1: v, 2: v, 3: v }, { 2: same }), 'version 1 of 3 has no upcaster'],
+      [() => event({ 1: v, 2: v }, { 1: same, 2: same }), 'the upcaster of version 2 converts to no version'],
+      [() => event({ 2: v, 3: v }, stale), 'the upcaster of version 1 converts to no version'],
+    ];
+    for (const [define, problem] of wrong) {
+      expect(define, problem).to.throw(FlotillaError, problem).with.property('code', 'contract.bad_versions');
+    }
+  });
+
+  it('may begin with a later version than 1: earlier ones are retired', () => {
+    const retired = catalogue(baseCatalogue, {
+      'basket.filled': event(
+        { 2: z.strictObject({ id: z.string() }), 3: z.strictObject({ id: z.string(), size: z.int() }) },
+        { 2: (data) => ({ ...data, size: 1 }) },
+      ),
+    });
+    const origin = originContext({ source: 'core', subject: 'basket/b1' });
+    const made = retired.create('basket.filled', { id: 'b1', size: 2 }, origin);
+    expect(made.dataschema).to.equal('urn:flotilla:basket.filled:3');
+    const decode = (version: number, data: unknown) =>
+      retired.decode(
+        Buffer.from(JSON.stringify({ ...made, dataschema: `urn:flotilla:basket.filled:${version}`, data })),
+        'application/cloudevents+json',
+      );
+    expect(decode(2, { id: 'b1' })).to.deep.include({ dataschema: made.dataschema, data: { id: 'b1', size: 1 } });
+    expect(() => decode(1, { id: 'b1' }))
+      .to.throw(FlotillaError, 'basket.filled 1, known from 2')
+      .with.property('code', 'contract.retired_version');
+    expect(() => decode(4, { id: 'b1' }))
+      .to.throw(FlotillaError, 'basket.filled 4, known up to 3')
+      .with.property('code', 'contract.newer_version');
   });
 
   it('creates events that the official CloudEvents SDK accepts', () => {

@@ -26,6 +26,8 @@ const payment = shop.decider('payment.processed')<null, string>({
   evolve: () => null,
 });
 
+const tables = { orders: 'create table orders (id text primary key)' };
+
 /** The compiler is the test here: an `@ts-expect-error` without an error fails `npm run check`. */
 describe('the types of defineWorker', () => {
   it('derive the types that commands emit from `aggregates`, and let handlers emit only those of `emits`', () => {
@@ -113,6 +115,32 @@ describe('the types of defineWorker', () => {
         },
       },
     });
+  });
+
+  it('type the data of a requested version, and reject unknown versions', () => {
+    shop.defineWorker({
+      name: 'versions',
+      on: {
+        'order.created@1': ({ data, type }) => {
+          const id: string = data.id;
+          const name: 'order.created' = type;
+          // @ts-expect-error version 1 has no total
+          return void [id, name, data.total];
+        },
+        'order.created': ({ data }) => void (data.total satisfies number),
+      },
+    });
+    const wrong = [
+      // @ts-expect-error order.created has no version 3
+      () => shop.defineWorker({ name: 'w', on: { 'order.created@3': () => undefined } }),
+      // @ts-expect-error a command is handled in its latest version
+      () => shop.defineWorker({ name: 'w', on: { 'payment.process@1': () => undefined } }),
+      // @ts-expect-error a wildcard has no version
+      () => shop.defineWorker({ name: 'w', on: { 'order.*@1': () => undefined } }),
+      // @ts-expect-error a projection reads the latest version
+      () => shop.defineProjection({ name: 'p', version: 1, tables, on: { 'order.created@1': () => undefined } }),
+    ];
+    for (const [index, define] of wrong.entries()) expect(define, `case ${index}`).to.throw(FlotillaError);
   });
 
   it('reject a catalogue with a duplicate name', () => {

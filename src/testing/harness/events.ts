@@ -10,7 +10,12 @@ export interface TestEvent {
   /** @default 'test/1' */
   subject?: string;
   id?: string;
+  /** The version of the data. @default the latest */
+  version?: number;
 }
+
+/** An event that the worker is expected to emit. */
+export type ExpectedEvent = Pick<TestEvent, 'type' | 'data' | 'subject'>;
 
 /** An appended event. */
 export interface SeenEvent {
@@ -26,4 +31,4 @@ export interface ScheduledEvent extends SeenEvent {
 }
 
 /** An expected scheduled event, due a duration after the last step (`in`), or `at` a time. */
-export type ExpectedSchedule = Omit<TestEvent, 'id'> & ({ in: Duration } | { at: Date | string });
+export type ExpectedSchedule = ExpectedEvent & ({ in: Duration } | { at: Date | string });

@@ -204,11 +204,11 @@ export class HarnessRun {
     return this.definition.projections.some(({ handlerOf }) => handlerOf.has(type));
   }
 
-  #envelopeOf({ type, data, subject = SUBJECT, id }: TestEvent): UnsequencedEvent {
+  #envelopeOf({ type, data, subject = SUBJECT, id, version }: TestEvent): UnsequencedEvent {
     const source = this.#isProjected(type) ? this.store.service : 'test';
     const context = originContext({ source, subject, now: this.clock.now() });
     try {
-      return createEvent(this.definition.definitions, type, data, { ...context, id: id ?? context.id });
+      return createEvent(this.definition.definitions, type, data, { ...context, id: id ?? context.id }, version);
     } catch (error) {
       throw new Error(`${this.definition.name}: ${type} is no event of the catalogue: ${messageOf(error)}`, {
         cause: error,

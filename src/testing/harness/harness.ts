@@ -2,7 +2,14 @@ import { expectSame } from '../expect-same.js';
 import { parseDuration } from '../../duration.js';
 import type { Store } from '../../store/store.js';
 import { HarnessRun, type HarnessOptions, type StepResult } from './harness-run.js';
-import { SUBJECT, type TestEvent, type SeenEvent, type ScheduledEvent, type ExpectedSchedule } from './events.js';
+import {
+  SUBJECT,
+  type ExpectedEvent,
+  type ExpectedSchedule,
+  type ScheduledEvent,
+  type SeenEvent,
+  type TestEvent,
+} from './events.js';
 import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import type { Duration } from '../../worker/definition/options.js';
 import type { Worker } from '../../worker/definition/worker-definition.js';
@@ -30,7 +37,7 @@ export interface Scenario {
    *  of the preparation; after `when`, or without it, it is the step under test. */
   advance: (time: Duration) => Scenario;
   /** Expects that the event is handled and appends exactly these events. */
-  emits: (...events: Omit<TestEvent, 'id'>[]) => Promise<HarnessResult>;
+  emits: (...events: ExpectedEvent[]) => Promise<HarnessResult>;
   /** Expects that the event is handled and that exactly these events are then scheduled, earliest first. */
   schedules: (...events: ExpectedSchedule[]) => Promise<HarnessResult>;
   /** Expects that the event fails and is retried, with this code if given. */

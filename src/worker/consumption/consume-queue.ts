@@ -99,12 +99,13 @@ function pipelineContext(
   circuitBreaker: CircuitBreaker,
 ): WorkerPipelineContext {
   const { definition, store, broker, logger, metrics, clock } = worker;
-  const { name, definitions, retryDelays, timeout, prefetch } = definition;
+  const { name, definitions, requested, retryDelays, timeout, prefetch } = definition;
   const { signal } = worker.ending;
   const context: WorkerPipelineContext = {
     ...worker,
     name,
     definitions,
+    requested,
     retryDelays,
     timeout,
     route(event) {

@@ -1,8 +1,9 @@
 import { FlotillaError } from '../../errors.js';
 import { matchesType, typesMatching } from '../../events/handler-types.js';
+import { keyProblem } from '../../events/handler-keys.js';
 import { isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
-import type { WorkerDefinition } from './worker-definition.js';
+import type { DefinedHandler, WorkerDefinition } from './worker-definition.js';
 
 /** Half of RabbitMQ's consumer timeout of 30 minutes: a message behind a full prefetch of slow messages must be settled
  *  before the broker closes the channel. */
@@ -39,10 +40,34 @@ export function checkDefinition(worker: WorkerDefinition): void {
   for (const { pattern } of worker.handlers) {
     if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
   }
+  for (const handler of worker.handlers) {
+    const problem = versionProblem(worker, handler);
+    if (problem !== undefined) throw fail(problem);
+  }
   for (const type of Object.keys(worker.definitions)) {
-    const [first, second] = worker.handlers.filter(({ pattern }) => matchesType(worker.definitions, pattern, type));
+    const [first, second] = worker.handlers.filter(
+      ({ pattern, version }) => version === undefined && matchesType(worker.definitions, pattern, type),
+    );
     if (first && second && isAmbiguous(first.pattern, second.pattern)) {
       throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
     }
   }
+}
+
+/** Why a handler cannot receive the version that its key requests. */
+function versionProblem(
+  { definitions, handlers, sagasOf }: WorkerDefinition,
+  { pattern, version }: DefinedHandler,
+): string | undefined {
+  if (version === undefined) return undefined;
+  const problem = keyProblem(definitions, { pattern, version });
+  if (problem !== undefined) return problem;
+  const isPlain = (other: DefinedHandler) => other.version === undefined && other.pattern === pattern;
+  if (version === definitions[pattern]?.latest && handlers.some(isPlain)) {
+    return `${pattern} and ${pattern}@${version} both request version ${version}`;
+  }
+  const [saga] = sagasOf.get(pattern) ?? [];
+  return saga === undefined
+    ? undefined
+    : `the saga ${saga.name} receives ${pattern} in its latest version, so its handler has the key ${pattern}`;
 }

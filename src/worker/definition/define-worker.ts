@@ -4,6 +4,7 @@ import { FlotillaError } from '../../errors.js';
 import { sagaEvents } from '../../events/saga-events.js';
 import type { Definitions } from '../../events/definitions.js';
 import { matchesType } from '../../events/handler-types.js';
+import { parseHandlerKey } from '../../events/handler-keys.js';
 import { bySpecificity } from '../../events/patterns.js';
 import { wrapDefinition } from '../../opaque.js';
 import { projectionDefinitionOf } from '../../projections/definition.js';
@@ -11,6 +12,7 @@ import { sagaDefinitionOf } from '../../sagas/definition/define-saga.js';
 import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import { checkDefinition } from './check-definition.js';
+import { dispatchTable } from './dispatch-table.js';
 import type { WorkerOptions } from './options.js';
 import { emittedByCommands } from '../../aggregates/decider.js';
 import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
@@ -53,7 +55,7 @@ function erase<
   const { circuitBreaker = {} } = options;
   const sagas = (options.sagas ?? []).map(sagaDefinitionOf);
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
-    .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
+    .map(([key, handle]) => ({ ...parseHandlerKey(key), handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
   return {
     name: options.name,
@@ -75,7 +77,7 @@ function erase<
     sagas,
     sagasOf: sagasByType(sagas),
     handlers,
-    handlerOf: dispatchTable(definitions, handlers),
+    ...dispatchTable(definitions, handlers),
     ...(options.accepts && { accepts: options.accepts }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     migrations: options.migrations ?? [],
@@ -99,7 +101,7 @@ function withSagas(
   sagas: readonly SagaDefinition[],
   handlers: readonly [string, unknown][],
 ): (readonly [string, unknown])[] {
-  const isHandled = (type: string) => handlers.some(([pattern]) => matchesType(definitions, pattern, type));
+  const isHandled = (type: string) => handlers.some(([key]) => matchesType(definitions, key, type));
   const types = new Set(
     sagas.flatMap((saga) => [...messageTypesOf(saga), 'saga.failed']).filter((type) => !isHandled(type)),
   );
@@ -108,14 +110,4 @@ function withSagas(
 
 function emittedBy(saga: SagaDefinition): string[] {
   return [...Object.keys(sagaEvents), ...commandsOf(saga)];
-}
-
-/** The most specific handler of each type. Expects `handlers` sorted by specificity, most specific first. */
-function dispatchTable(definitions: Definitions, handlers: WorkerDefinition['handlers']): Map<string, ErasedHandler> {
-  const table = new Map<string, ErasedHandler>();
-  for (const type of Object.keys(definitions)) {
-    const found = handlers.find(({ pattern }) => matchesType(definitions, pattern, type));
-    if (found !== undefined) table.set(type, found.handle);
-  }
-  return table;
 }

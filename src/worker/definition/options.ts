@@ -151,7 +151,9 @@ export interface WorkerOptions<
   /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas
    *  share. */
   sagas?: readonly Saga[];
-  /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
+  /** Handlers by type or topic pattern. The most specific handler runs, with the event in its latest version. A key
+   *  such as `order.created@1` requests a version: it handles events of that version and of older ones, which are
+   *  upcast to it, unless another key requests a version between. Optional for a worker with `projections` or
    *  `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
   /** Returns whether the worker acts on an event. Other events are acknowledged without an inbox row and without a

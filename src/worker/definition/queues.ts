@@ -6,7 +6,8 @@ import type { WorkerDefinition } from './worker-definition.js';
 /** Returns the queue and bindings of a worker for the broker's topology. The queue of a worker with `from: 'log'` has
  *  no bindings: it holds only retried and replayed messages. */
 export function queuesOf({ name, from, handlers, retryDelays }: WorkerDefinition): WorkerQueues {
-  return { name, patterns: from === 'log' ? [] : handlers.map(({ pattern }) => pattern), retryDelays };
+  const patterns = from === 'log' ? [] : [...new Set(handlers.map(({ pattern }) => pattern))];
+  return { name, patterns, retryDelays };
 }
 
 /** Whether a worker has a queue. Workers that only run projections or consume the stream directly have none. */

@@ -8,12 +8,19 @@ import { unwrapDefinition, type Opaque } from '../../opaque.js';
 import type { ProjectionDefinition } from '../../projections/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import type { Migration, Sql } from '../../store/store.js';
+import type { HandlerKey } from '../../events/handler-keys.js';
 import type { TypeName } from '../../events/handler-types.js';
+import type { RequestedVersions } from '../../events/read-as.js';
 import type { Context, SetupContext, WorkerOptions } from './options.js';
 
 /** A context without the types of its catalogue. */
 export type ErasedContext = Context<Definitions, string, unknown>;
 export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
+
+/** A handler with its key: `version` is undefined for the latest. */
+export interface DefinedHandler extends HandlerKey {
+  readonly handle: ErasedHandler;
+}
 
 /** The start options of a worker that consumes the stream directly. */
 export interface StreamWorkerContext extends StreamConsumerOptions {
@@ -45,9 +52,11 @@ export interface WorkerDefinition {
   /** Consumes the stream `events.log` directly, instead of handlers. */
   readonly consumeStream?: (context: StreamWorkerContext) => StreamConsumer;
   /** Sorted by specificity, most specific first. */
-  readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
-  /** The one handler of each type that the worker handles. */
+  readonly handlers: readonly DefinedHandler[];
+  /** The handler of each type that the worker handles. */
   readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
+  /** The versions that the handlers request; undefined if all receive the latest. */
+  readonly requested: RequestedVersions | undefined;
   readonly accepts?: (event: EventEnvelope) => boolean;
   readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
   readonly migrations: readonly Migration[];

@@ -8,12 +8,12 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
 /** Decodes the body as an event of the catalogue and verifies its publisher. Rejects invalid messages with a
  *  `contract.*` code. */
-export const decode: Middleware = (next, { name, definitions, route, verify, emitters }) => {
+export const decode: Middleware = (next, { name, definitions, requested, route, verify, emitters }) => {
   return (message) => {
     const { delivery } = message;
     const envelope = parseEnvelope(delivery);
     verify?.(envelope.source, delivery.properties);
-    const event = upcast(definitions, envelope);
+    const event = upcast(definitions, envelope, requested);
     requireTrusted(event, { definitions, emitters, origin: delivery.origin });
     message.event = event;
     message.key = { consumer: name, source: event.source, id: event.id };

@@ -4,6 +4,7 @@ import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import type { RequestedVersions } from '../../events/read-as.js';
 import type { Store } from '../../store/store.js';
 import type { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -24,6 +25,8 @@ export type Emitters = ReadonlyMap<string, ReadonlySet<string>>;
 export interface PipelineContext {
   readonly name: string;
   readonly definitions: Definitions;
+  /** The versions in which the handlers receive events. @default the latest */
+  readonly requested?: RequestedVersions | undefined;
   /** Whether a handler handles the event; `ignored` for commands that a wildcard binding delivers and another worker
    *  handles, and for events that the worker does not accept. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
