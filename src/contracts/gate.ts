@@ -3,6 +3,7 @@ import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
 import { compareSchemas, KEY, type Change, type Step } from './compare.js';
 import { counterexample } from './counterexample.js';
+import { lookAlikesOf } from './look-alikes.js';
 import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
 import { publishedSchema } from './published-schema.js';
 import { RULES, type RuleId, type Verdict } from './rules.js';
@@ -57,7 +58,7 @@ export interface GateResult {
  *  written. Every committed sample must be read as before. */
 export function checkCatalogue(definitions: Definitions, { schemas, samples }: Committed): GateResult {
   return {
-    findings: schemas.flatMap((old) => checkVersion(definitions, schemas, old)),
+    findings: [...schemas.flatMap((old) => checkVersion(definitions, schemas, old)), ...checkNames(definitions)],
     sampleFindings: checkSamples(definitions, samples),
     compared: schemas.length,
   };
@@ -85,6 +86,26 @@ export function publishedSchemas(definitions: Definitions): CommittedSchema[] {
         schema: publishedSchema(type, Number(version), definition),
       })),
     );
+}
+
+/** One warning for each pair of names, at the second in the order of the alphabet. */
+function checkNames(definitions: Definitions): Finding[] {
+  return Object.keys(definitions).flatMap((type) =>
+    lookAlikesOf(type, definitions)
+      .filter((other) => other < type)
+      .map((other) => ({
+        rule: 'name-look-alike',
+        severity: 'warning',
+        type,
+        version: 1,
+        pointer: '/$id',
+        field: '',
+        backward: 'warns',
+        forward: 'warns',
+        why: `Its name is easily confused with ${other}.`,
+        remedy: 'Rename the newer type, or permit both names in schemas/exceptions.json.',
+      })),
+  );
 }
 
 function checkVersion(

@@ -53,6 +53,7 @@ export const RULES = {
   'kind-changed': rule('breaks', 'breaks', 'An event has many readers, a command has one handler.'),
   'type-removed': rule('breaks', 'ok', 'Stored messages of this type can no longer be read.'),
   'version-removed': rule('breaks', 'ok', 'Stored messages of this version can no longer be read.'),
+  'name-look-alike': rule('warns', 'warns', 'Its name is easily confused with the name of another type.'),
 } as const satisfies Record<string, Rule>;
 
 export type RuleId = keyof typeof RULES;

@@ -38,8 +38,8 @@ function isSimilar(name: string, other: string): boolean {
   return distance(name, other) <= Math.max(1, Math.floor(other.length / 3));
 }
 
-/** Returns the Levenshtein distance. */
-function distance(left: string, right: string): number {
+/** Returns the Levenshtein distance, without regard to case. */
+export function distance(left: string, right: string): number {
   const a = left.slice(0, MAX_COMPARED).toLowerCase();
   const b = right.slice(0, MAX_COMPARED).toLowerCase();
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
