@@ -55,22 +55,27 @@ export async function readCommittedAt(root: string, ref: string, signal: AbortSi
   );
 }
 
-/** Writes schemas and samples to their files, and resolves with the paths. */
-export async function writeCommitted(root: string, { schemas, samples }: Committed): Promise<string[]> {
-  const files = [
-    ...schemas.map(({ schema, ...of }) => ({ path: pathOf(of), content: schema })),
-    ...samples.map(({ samples, ...of }) => ({ path: pathOf(of, '.samples'), content: samples })),
+/** The contents of the files of these schemas and samples, by their paths in a project, sorted. */
+export function filesOf({ schemas, samples }: Committed): Map<string, string> {
+  const contents: [path: string, content: object][] = [
+    ...schemas.map(({ schema, ...of }): [string, object] => [pathOf(of), schema]),
+    ...samples.map(({ samples, ...of }): [string, object] => [pathOf(of, '.samples'), samples]),
   ];
-  for (const { path, content } of files) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), `${JSON.stringify(content, undefined, 2)}\n`);
-  }
-  return files.map(({ path }) => path).sort();
+  return new Map(
+    contents
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, content]) => [path, `${JSON.stringify(content, undefined, 2)}\n`]),
+  );
 }
 
-/** The paths of the files of these schemas and samples, in a project. */
-export function pathsOf({ schemas, samples }: Committed): string[] {
-  return [...schemas.map((of) => pathOf(of)), ...samples.map((of) => pathOf(of, '.samples'))].sort();
+/** Writes schemas and samples to their files, and resolves with the paths. */
+export async function writeCommitted(root: string, committed: Committed): Promise<string[]> {
+  const files = filesOf(committed);
+  for (const [path, text] of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+  return [...files.keys()];
 }
 
 function pathOf({ type, version }: { type: string; version: number }, suffix = ''): string {

@@ -31,12 +31,17 @@ export const base = {
 
 export type BaseDefinitions = typeof base;
 
+/** Whether a text is a valid name of a type: `order.created`. */
+export function isTypeName(text: string): boolean {
+  return NAME.test(text);
+}
+
 /** Joins definitions. Rejects invalid and duplicate names, and schemas that change data. */
 export function joinDefinitions(...all: Definitions[]): Definitions {
   const joined: Record<string, MessageDefinition> = {};
   for (const definitions of all) {
     for (const [type, definition] of Object.entries(definitions)) {
-      if (!NAME.test(type)) throw new FlotillaError('contract.bad_type_name', type);
+      if (!isTypeName(type)) throw new FlotillaError('contract.bad_type_name', type);
       if (type in joined) throw new FlotillaError('contract.duplicate_type', type);
       for (const [version, schema] of Object.entries(definition.versions)) {
         const refusal = refusalOf(schema);

@@ -2,8 +2,12 @@ import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
+import { UsageError } from '../../shared/failure.js';
+import { newEvent } from './new-event.js';
 import { newFleet } from './new-fleet.js';
+import { newVersion } from './new-version.js';
 import { newWorker } from './new-worker.js';
+import type { Added } from './project.js';
 import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 
 export function register(program: Command, context: Context): void {
@@ -26,6 +30,31 @@ export function register(program: Command, context: Context): void {
       examples(['flotilla new worker audit --on order.created', 'add a worker that handles one event']),
     )
     .action((name: string, flags: { on: string[]; json?: boolean }) => runNewWorker(name, flags, context));
+  group
+    .command('event')
+    .description('add a message type: its declaration in platform/, its schema with samples, and a test')
+    .argument('<type>', 'two or three dotted lower-case words')
+    .option('--command', 'a command, which one worker handles')
+    .option(
+      '--worker <name>',
+      'the worker that handles the command; it is added if it does not exist (default: the first word)',
+    )
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla new event order.paid', 'add an event'],
+        ['flotilla new event order.archive --command --worker orders', 'add a command with a handler in a worker'],
+      ),
+    )
+    .action((type: string, flags: EventFlags) => runNewEvent(type, flags, context));
+  group
+    .command('version')
+    .description('add a version to a message type: its schema, an upcaster, samples and a test')
+    .argument('<type>', 'a type of the catalogue')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla new version order.created', 'begin the next version of a type']))
+    .action((type: string, flags: { json?: boolean }) => runNewVersion(type, flags, context));
 }
 
 async function runNewFleet(argument: string, { json = false }: { json?: boolean }, context: Context): Promise<void> {
@@ -46,10 +75,36 @@ async function runNewWorker(
   { on, json = false }: { on: string[]; json?: boolean },
   context: Context,
 ): Promise<void> {
-  const { cwd, packageRoot } = context;
-  const { files, byHand } = await newWorker({ root: cwd, packageRoot, name, on, fleet: await context.fleet() });
-  if (json) context.printJson({ items: files, total: files.length, byHand }, 2);
-  else for (const file of files) context.print(file);
-  for (const line of byHand) context.say(line);
+  const { cwd: root, packageRoot } = context;
+  report(await newWorker({ root, packageRoot, name, on, fleet: await context.fleet() }), json, context);
   context.say('Next: run its test, then restart the fleet.');
+}
+
+interface EventFlags {
+  command?: boolean;
+  worker?: string;
+  json?: boolean;
+}
+
+async function runNewEvent(
+  type: string,
+  { command = false, worker, json = false }: EventFlags,
+  context: Context,
+): Promise<void> {
+  if (worker !== undefined && !command)
+    throw new UsageError('--worker belongs to --command: any worker handles an event');
+  const { cwd: root, packageRoot } = context;
+  const kind = command ? 'command' : 'event';
+  report(await newEvent({ root, packageRoot, type, kind, worker, fleet: await context.fleet() }), json, context);
+}
+
+async function runNewVersion(type: string, { json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const { cwd: root, packageRoot } = context;
+  report(await newVersion({ root, packageRoot, type, fleet: await context.fleet() }), json, context);
+}
+
+function report({ files, byHand }: Added, json: boolean, { print, printJson, say }: Context): void {
+  if (json) printJson({ items: files, total: files.length, byHand }, 2);
+  else for (const file of files) print(file);
+  for (const line of byHand) say(line);
 }

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { UsageError } from '../../shared/failure.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 import { literal } from './literal.js';
 import { namesOf, requireFreeName, type WorkerNames } from './names.js';
+import { CATALOGUE, conventionsOf, writeFiles, type Added } from './project.js';
 import { samplesOf, type Sample } from './sample-data.js';
 import { renderTemplate } from './template.js';
 
@@ -19,22 +21,15 @@ export interface NewWorkerOptions {
   fleet: Pick<Fleet, 'catalogue' | 'workers' | 'api'>;
 }
 
-export interface NewWorker {
-  /** Created or changed, relative to the folder of the fleet. */
-  files: string[];
-  /** Remaining manual steps, one line each. */
-  byHand: string[];
-}
-
-const CATALOGUE = 'platform/catalogue.ts';
 const WORKERS = 'workers/index.ts';
 
 /** Adds a worker to a fleet: its folder, a test and a line in workers/index.ts. Throws `UsageError` or `name.unknown`
  *  before it writes a file. */
-export async function newWorker({ root, packageRoot, name, on = [], fleet }: NewWorkerOptions): Promise<NewWorker> {
+export async function newWorker({ root, packageRoot, name, on = [], fleet }: NewWorkerOptions): Promise<Added> {
   const names = namesOf(name);
   requireFreeName(name, fleet);
-  const samples = samplesOf(fleet.catalogue.definitions, [...new Set(on)]);
+  const isHandled = (type: string) => fleet.workers.some((worker) => workerDefinitionOf(worker).handlerOf.has(type));
+  const samples = samplesOf(fleet.catalogue.definitions, [...new Set(on)], isHandled);
   const created = [`workers/${name}/index.ts`, `test/workers/${name}.test.ts`] as const;
   for (const file of [`workers/${name}`, ...created]) {
     if (existsSync(join(root, file))) throw new UsageError(`${file} exists already`);
@@ -42,7 +37,7 @@ export async function newWorker({ root, packageRoot, name, on = [], fleet }: New
   if (!existsSync(join(root, CATALOGUE))) {
     throw new UsageError(`${CATALOGUE} does not exist in ${root}; it must export the defineWorker of the catalogue`);
   }
-  const { catalogue, extension, runner } = conventionsOf(await readManifest(root));
+  const { catalogue, extension, runner } = await conventionsOf(root);
   const list = existsSync(join(root, WORKERS)) ? await readFile(join(root, WORKERS), 'utf8') : undefined;
   if (list !== undefined && new RegExp(`\\b${names.variable}\\b`).test(list)) {
     throw new UsageError(`${WORKERS} exports ${names.variable} already`);
@@ -55,36 +50,12 @@ export async function newWorker({ root, packageRoot, name, on = [], fleet }: New
     renderTemplate(template('index.ts'), { ...values, handlers: (await Promise.all(handlers)).join('') }),
     renderTemplate(template('test.ts'), values),
   ]);
-  for (const [index, file] of created.entries()) {
-    await mkdir(dirname(join(root, file)), { recursive: true });
-    await writeFile(join(root, file), sources[index] ?? '');
-  }
+  await writeFiles(root, new Map(created.map((file, index) => [file, sources[index] ?? ''])));
   const byHand = await deploymentOf(root, name);
   if (list === undefined) return { files: [...created], byHand: [...registrationOf(names, extension), ...byHand] };
   const line = `export { default as ${names.variable} } from './${name}/index.${extension}';\n`;
   await appendFile(join(root, WORKERS), list === '' || list.endsWith('\n') ? line : `\n${line}`);
   return { files: [...created, WORKERS], byHand };
-}
-
-interface Manifest {
-  imports?: Record<string, unknown>;
-  devDependencies?: Record<string, string>;
-}
-
-/** A compiled fleet maps `#platform/*.js` and imports `.js` files; a fleet without a build step imports `.ts` files. */
-function conventionsOf({ imports = {}, devDependencies = {} }: Manifest) {
-  const isCompiled = '#platform/*.js' in imports;
-  return {
-    catalogue: isCompiled ? '#platform/catalogue.js' : '../../platform/catalogue.ts',
-    extension: isCompiled ? 'js' : 'ts',
-    // mocha defines describe and it globally
-    runner: 'mocha' in devDependencies ? '' : `import { describe, it } from 'node:test';\n`,
-  };
-}
-
-async function readManifest(root: string): Promise<Manifest> {
-  const file = join(root, 'package.json');
-  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Manifest) : {};
 }
 
 function eventsOf(samples: readonly Sample[]): string {

@@ -15,21 +15,28 @@ export interface Sample {
 
 /** Returns example data for each pattern, of the first matching event for which an example can be generated; without
  *  patterns, of the first event of the application. Throws `name.unknown` for a pattern without a match, and
- *  `UsageError` for one that a worker cannot handle or for which no example can be generated. */
-export function samplesOf(definitions: Definitions, patterns: readonly string[]): Sample[] {
+ *  `UsageError` for one that a worker cannot handle or for which no example can be generated. `isHandled`: whether a
+ *  command has its worker already. */
+export function samplesOf(
+  definitions: Definitions,
+  patterns: readonly string[],
+  isHandled: (command: string) => boolean = () => true,
+): Sample[] {
   requireMatch('type', patterns, Object.keys(definitions));
   requireUnambiguous(definitions, patterns);
-  if (patterns.length > 0) return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, pattern) }));
+  if (patterns.length > 0)
+    return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, pattern, isHandled) }));
   const sample = firstExample(definitions, Object.keys(definitions).filter(isOfApplication(definitions)));
   if (sample === undefined) throw new UsageError('the catalogue has no event to begin with; name one by --on');
   return [{ pattern: sample.type, ...sample }];
 }
 
-function sampleOf(definitions: Definitions, pattern: string) {
-  if (definitions[pattern]?.kind === 'command') {
+function sampleOf(definitions: Definitions, pattern: string, isHandled: (command: string) => boolean) {
+  const isCommand = definitions[pattern]?.kind === 'command';
+  if (isCommand && isHandled(pattern)) {
     throw new UsageError(`--on: ${pattern} is a command, and has its worker already`);
   }
-  const types = typesMatching(definitions, pattern);
+  const types = isCommand ? [pattern] : typesMatching(definitions, pattern);
   if (types.length === 0)
     throw new UsageError(`--on: ${pattern} matches commands alone, and each has its worker already`);
   const own = types.filter(isOfApplication(definitions));

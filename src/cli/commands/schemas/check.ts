@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { pathsOf, readCommitted, readCommittedAt } from '../../../contracts/committed.js';
+import { filesOf, readCommitted, readCommittedAt } from '../../../contracts/committed.js';
 import { checkCatalogue, outdatedFiles, type Finding, type GateResult } from '../../../contracts/gate.js';
 import { EXCEPTIONS_FILE, readExceptions, withoutExceptions } from '../../../contracts/exceptions.js';
 import type { SampleFinding } from '../../../contracts/samples.js';
@@ -44,7 +44,7 @@ async function runCheck({ against, ...format }: Flags, context: Context): Promis
   const files = await readCommitted(context.cwd);
   const base = against === undefined ? files : await readCommittedAt(context.cwd, against, context.signal);
   const result = checkCatalogue(definitions, base);
-  const outdated = pathsOf(outdatedFiles(definitions, files));
+  const outdated = [...filesOf(outdatedFiles(definitions, files)).keys()];
   const errors = await reportResult(fleet, result, { ...format, outdated }, context);
   if (errors + outdated.length > 0) throw new CommandFailed('the schemas do not pass');
 }

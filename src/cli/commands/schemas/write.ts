@@ -1,24 +1,42 @@
 import type { Command } from 'commander';
 import { readCommitted, writeCommitted } from '../../../contracts/committed.js';
 import { checkCatalogue, outdatedFiles } from '../../../contracts/gate.js';
+import { withoutNewest } from '../../../contracts/replace.js';
 import { MIN_SAMPLES } from '../../../contracts/samples.js';
+import { definitionOf, type Definitions } from '../../../events/definitions.js';
+import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { CommandFailed } from '../../shared/failure.js';
+import { CommandFailed, UsageError } from '../../shared/failure.js';
+import { collect } from '../../shared/input/arguments.js';
 import { reportResult } from './check.js';
 
 export function registerWrite(schemas: Command, context: Context): void {
   schemas
     .command('write')
     .description('write the schemas of the catalogue, and samples of their data, to files; refused with exit code 1 if a change breaks readers')
-    .addHelpText('after', examples(['flotilla schemas write', 'write new and changed files in schemas/']))
-    .action(() => runWrite(context));
+    .option(
+      '--replace <type@version>',
+      'replace the files of the newest version of a type, which no process has written yet; can be repeated',
+      collect,
+      [],
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla schemas write', 'write new and changed files in schemas/'],
+        ['flotilla schemas write --replace order.created@2', 'version 2 was changed before it was published'],
+      ),
+    )
+    .action((flags: { replace: string[] }) => runWrite(flags, context));
 }
 
-async function runWrite(context: Context): Promise<void> {
+async function runWrite({ replace }: { replace: string[] }, context: Context): Promise<void> {
   const fleet = await context.fleet();
   const { definitions } = fleet.catalogue;
-  const committed = await readCommitted(context.cwd);
+  const committed = replace
+    .map((version) => requireNewest(definitions, version))
+    .reduce((kept, type) => withoutNewest(definitions, kept, type), await readCommitted(context.cwd));
   const result = checkCatalogue(definitions, committed);
   if (result.findings.length + result.sampleFindings.length > 0) {
     const errors = await reportResult(fleet, result, { outdated: [] }, context);
@@ -32,4 +50,13 @@ async function runWrite(context: Context): Promise<void> {
     if (samples.samples.length >= MIN_SAMPLES) continue;
     context.say(`${type} ${version} has ${samples.samples.length} samples; add some by hand, up to ${MIN_SAMPLES}`);
   }
+}
+
+/** Returns the type of `order.created@2`. Throws `UsageError` unless that is its newest version. */
+function requireNewest(definitions: Definitions, text: string): string {
+  const [type = '', version] = text.split('@', 2);
+  requireKnown('type', type, Object.keys(definitions));
+  const newest = definitionOf(definitions, type)?.latest;
+  if (version === String(newest)) return type;
+  throw new UsageError(`--replace ${text}: only the newest version can be replaced, ${type}@${newest}`);
 }

@@ -63,6 +63,29 @@ describe('the command schemas', () => {
     expect((await run({}, 'check')).code).to.equal(0);
   });
 
+  it('replaces the files of the newest version, and no other', async () => {
+    const versions = (currency: z.ZodType, upcast: unknown) => {
+      const types = catalogue(baseCatalogue, {
+        'order.created': event(
+          { 1: z.strictObject({ id: z.string() }), 2: z.strictObject({ id: z.string(), currency }) },
+          { 1: (data) => ({ ...data, currency: upcast }) },
+        ),
+      });
+      const fleet = defineFleet({ catalogue: types, workers: [] });
+      return (...args: string[]) => runCommand({ modules: [schemas], fleet, env: {}, cwd }, ['schemas', ...args]);
+    };
+    await versions(z.string(), 'USD')('write');
+    const inCents = versions(z.int(), 840);
+    expect((await inCents('check')).out).to.contain('type-changed  order.created 2').and.contain('upcast-changed');
+    const refused = await inCents('write', '--replace', 'order.created@1');
+    expect(refused).to.include({ code: 2 });
+    expect(refused.said).to.contain('order.created@2');
+    expect((await inCents('write', '--replace', 'order.created@2')).out).to.equal(
+      ['1.samples', '2', '2.samples'].map((name) => `schemas/order.created/${name}.json\n`).join(''),
+    );
+    expect((await inCents('check')).out).to.contain(': 0 errors');
+  });
+
   it('prints the findings as JSON', async () => {
     await run({}, 'write');
     const { code, out } = await run({ currency: z.string() }, 'check', '--json');

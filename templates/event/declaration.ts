@@ -1,0 +1,1 @@
+'{{type}}': {{kind}}({ 1: z.strictObject({ {{field}}: z.string() }) })

@@ -1,0 +1,1 @@
+'{{type}}': (event, ctx) => void ctx.log.info(`${event.type} of ${event.subject}`)
