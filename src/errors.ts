@@ -61,6 +61,11 @@ export const errors = {
       'Correct the data; `flotilla events types <type>` lists its fields. For a dead letter, also correct its publisher, ' +
       'then edit and replay it.',
   },
+  'contract.upcast_failed': {
+    disposal: 'reject',
+    message: 'An upcaster cannot convert the data to the newest version',
+    remedy: 'Correct the upcaster, and add the data to the samples of their version.',
+  },
   'contract.unsigned': {
     disposal: 'reject',
     message: 'The message is not signed with a key of this fleet',

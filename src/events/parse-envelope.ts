@@ -1,13 +1,14 @@
-import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { describeIssues } from './create.js';
-import { CLOUDEVENTS_JSON, MAX_SUBJECT_LENGTH, type EventEnvelope } from './envelope.js';
+import { CLOUDEVENTS_JSON, type EventEnvelope } from './envelope.js';
+import { envelope, isPlainEnvelope, MAX_TIME_LENGTH } from './envelope-schema.js';
 import { parseJson, textOf } from './parse-json.js';
-import { isTextLine, noControls, NOT_A_LINE } from './text-line.js';
+import { isTextLine } from './text-line.js';
 
 /** The parts of a message from which an event is read. */
 export interface EncodedEvent {
-  readonly body: Uint8Array;
+  /** UTF-8, or a text. */
+  readonly body: Uint8Array | string;
   readonly properties: {
     readonly contentType?: string | undefined;
     /** Seconds since the epoch. */
@@ -19,43 +20,8 @@ export interface EncodedEvent {
 /** Maximum size of a body, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Maximum length of a time: RFC 3339 with a long fraction. */
-const MAX_TIME_LENGTH = 64;
-
 /** Maximum length of extension attribute names. CloudEvents recommends 20 characters. */
 const MAX_NAME_LENGTH = 100;
-
-/** The rule of `textLine` in two checks instead of four: this schema is not published, and runs for every message. */
-const line = (max: number) =>
-  z
-    .string()
-    .max(max, { abort: true })
-    .refine((text) => isTextLine(text, max), NOT_A_LINE);
-
-const envelope = z
-  .object({
-    specversion: z.literal('1.0'),
-    id: line(256),
-    source: line(256),
-    type: line(255),
-    subject: line(MAX_SUBJECT_LENGTH).optional(),
-    time: z
-      .string()
-      .max(MAX_TIME_LENGTH, { abort: true })
-      .check(z.iso.datetime({ offset: true }))
-      .optional(),
-    datacontenttype: line(256).optional(),
-    dataschema: line(512).optional(),
-    correlationid: line(256).optional(),
-    causationid: line(256).optional(),
-    sequence: z
-      .string()
-      .regex(/^\d{1,16}$/)
-      .optional(),
-    traceparent: line(64).optional(),
-    data: z.unknown().optional(),
-  })
-  .catchall(noControls);
 
 /**
  * Reads the envelope of a message without checking its data. In structured mode the body contains the whole event, in
@@ -73,19 +39,12 @@ export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope
     throw new FlotillaError('contract.content_type', JSON.stringify(contentType.slice(0, 100)));
   }
   if (attributes !== undefined) requireJson(contentType, 'the content type');
-  if (body.length > MAX_BODY_BYTES) {
-    throw new FlotillaError('contract.too_large', `${body.length} bytes, at most ${MAX_BODY_BYTES}`);
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  if (bytes > MAX_BODY_BYTES) {
+    throw new FlotillaError('contract.too_large', `${bytes} bytes, at most ${MAX_BODY_BYTES}`);
   }
   const given = attributes === undefined ? structuredEvent(parseJson(body)) : { ...attributes, data: dataIn(body) };
-  const result = envelope.safeParse(given);
-  if (!result.success) throw new FlotillaError('contract.not_an_event', describeIssues(result.error.issues));
-  const { time = timeOf(timestamp), ...parsed } = result.data;
-  const name = Object.keys(parsed).find(
-    (key) => !Object.hasOwn(envelope.shape, key) && !isTextLine(key, MAX_NAME_LENGTH),
-  );
-  if (name !== undefined) {
-    throw new FlotillaError('contract.not_an_event', `attribute ${JSON.stringify(name.slice(0, 100))}: not a name`);
-  }
+  const { time = timeOf(timestamp), ...parsed } = isPlainEnvelope(given) ? given : checkedEnvelope(given);
   requireJson(parsed.datacontenttype, 'datacontenttype');
   return {
     dataschema: '',
@@ -96,6 +55,16 @@ export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope
     time,
     datacontenttype: 'application/json',
   };
+}
+
+function checkedEnvelope(given: unknown) {
+  const { success, data, error } = envelope.safeParse(given);
+  if (!success) throw new FlotillaError('contract.not_an_event', describeIssues(error.issues));
+  const name = Object.keys(data).find(
+    (key) => !Object.hasOwn(envelope.shape, key) && !isTextLine(key, MAX_NAME_LENGTH),
+  );
+  if (name === undefined) return data;
+  throw new FlotillaError('contract.not_an_event', `attribute ${JSON.stringify(name.slice(0, 100))}: not a name`);
 }
 
 /** Returns the event in structured mode: the received body, unless it contains only the data. */
@@ -161,7 +130,7 @@ function structuredEvent(json: unknown): unknown {
   return withTime({ ...rest, data: dataIn(Buffer.from(String(encoded), 'base64')) });
 }
 
-function dataIn(body: Uint8Array): unknown {
+function dataIn(body: Uint8Array | string): unknown {
   return body.length === 0 ? undefined : parseJson(body);
 }
 

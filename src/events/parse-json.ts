@@ -5,10 +5,10 @@ import { FlotillaError } from '../errors.js';
  *  stack. */
 const MAX_DEPTH = 64;
 
-/** Parses UTF-8 JSON. Throws `contract.not_json`. */
-export function parseJson(body: Uint8Array): unknown {
+/** Parses JSON: UTF-8, or a text. Throws `contract.not_json`. */
+export function parseJson(body: Uint8Array | string): unknown {
   try {
-    if (!isUtf8(body)) throw new FlotillaError('contract.not_json', 'not UTF-8');
+    if (typeof body !== 'string' && !isUtf8(body)) throw new FlotillaError('contract.not_json', 'not UTF-8');
     const text = textOf(body);
     refuseDepth(text);
     return JSON.parse(text);
@@ -19,7 +19,8 @@ export function parseJson(body: Uint8Array): unknown {
 }
 
 /** Decodes UTF-8 without copying the bytes. */
-export function textOf(body: Uint8Array): string {
+export function textOf(body: Uint8Array | string): string {
+  if (typeof body === 'string') return body;
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
 }
 

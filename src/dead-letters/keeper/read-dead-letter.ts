@@ -19,7 +19,8 @@ type Source = Pick<Delivery, 'body' | 'properties' | 'origin'>;
  *  put the reason into headers; a message that the broker dead-lettered gets the code `broker.<reason>` and an id
  *  derived from the message and the time. `now` (milliseconds) replaces a missing time. */
 export function readDeadLetter(delivery: Source, worker: string, definitions: Definitions, now: number): DeadLetter {
-  const { body, properties, origin = null } = delivery;
+  const { body, origin = null } = delivery;
+  const properties = withoutDeliveryCount(delivery.properties);
   const { headers } = properties;
   const about = describe(delivery, definitions);
   const givenId = textHeader(headers, HEADERS.deadLetterId);
@@ -57,6 +58,12 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
     message: REASONS[death.reason] ?? `The broker dead-lettered it: ${death.reason}`,
     deadAt: new Date(death.time ?? now).toISOString(),
   };
+}
+
+/** The broker counts how often the queue of dead letters has delivered the message, which says nothing about it. */
+function withoutDeliveryCount({ headers, ...properties }: Source['properties']): Source['properties'] {
+  const { 'x-delivery-count': _, ...others } = headers;
+  return { ...properties, headers: others };
 }
 
 /** Error messages for the broker's reasons. */

@@ -63,6 +63,16 @@ export function contentsOf(dataDir: string, { broker = true } = {}): DataContent
   return contents;
 }
 
+/** The services whose stores are in a data directory. */
+export function storesIn(dataDir: string): string[] {
+  return listing(dataDir).flatMap((name) => {
+    const [, service = '', archive, ending] = STORE.exec(name) ?? [];
+    return service !== '' && archive === undefined && ending === '' && isStoreFile(join(dataDir, name))
+      ? [service]
+      : [];
+  });
+}
+
 /** Removes the permissions of group and others from a data directory and from everything in it that Flotilla has
  *  created; earlier releases left them readable. Files of other programs are unchanged, and so is the directory while
  *  it contains any. `broker` as for `contentsOf`. */

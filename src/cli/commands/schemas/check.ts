@@ -7,12 +7,17 @@ import type { Fleet } from '../../../fleet/define-fleet.js';
 import { readersOf } from '../../../fleet/readers.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { CommandFailed } from '../../shared/failure.js';
+import { CommandFailed, UsageError } from '../../shared/failure.js';
+import { reportHistory, type HistoryFlags } from './report-history.js';
 
 interface Flags {
   against?: string;
   json?: boolean;
   annotations?: boolean;
+}
+
+interface CheckFlags extends Flags, HistoryFlags {
+  history?: boolean;
 }
 
 /** A finding with the parts of the fleet that it hurts. */
@@ -27,15 +32,31 @@ export function registerCheck(schemas: Command, context: Context): void {
     .option('--against <ref>', 'compare with the schemas where this branch left a branch, tag or commit of git')
     .addOption(new Option('--json', 'print JSON').conflicts('annotations'))
     .option('--annotations', 'print annotations of GitHub Actions')
+    .addOption(
+      new Option(
+        '--history',
+        'instead, read every stored event, archive, timer, dead letter and waiting retry with the catalogue; exit code 1 if one is unreadable, or a place could not be read',
+      ).conflicts(['against', 'annotations']),
+    )
+    .option('--service <service...>', 'with --history: only the stores of these services, and nothing in the broker')
+    .option('--no-broker', 'with --history: nothing in the broker')
     .addHelpText(
       'after',
       examples(
         ['flotilla schemas check', 'compare with the files in schemas/'],
         ['flotilla schemas check --against main --annotations', 'compare with the branch main, in a workflow of GitHub'],
         ['flotilla schemas check --against main', 'compare with the branch main'],
+        ['flotilla schemas check --history', 'read all of history with the catalogue of this checkout'],
+        ['flotilla schemas check --history --service core', 'read the events of one store'],
       ),
     )
-    .action((flags: Flags) => runCheck(flags, context));
+    .action(async ({ history = false, ...flags }: CheckFlags) => {
+      if (history) return reportHistory(flags, context);
+      if (flags.service !== undefined || flags.broker === false) {
+        throw new UsageError('--service and --no-broker require --history');
+      }
+      return runCheck(flags, context);
+    });
 }
 
 async function runCheck({ against, ...format }: Flags, context: Context): Promise<void> {

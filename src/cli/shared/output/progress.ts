@@ -4,6 +4,8 @@ import { printable } from '../../../text/printable.js';
  *  pipes. */
 export interface Progress {
   show: (done: number, total: number, what: string) => void;
+  /** Shows a number whose total is not known. */
+  count: (done: number, what: string) => void;
   /** Clears the line. */
   end: () => void;
 }
@@ -16,13 +18,15 @@ export function createProgress(
   stream: { isTTY?: boolean; write: (text: string) => unknown } = process.stderr,
 ): Progress {
   let shownAt = 0;
+  const draw = (line: string, isLast: boolean) => {
+    const now = performance.now();
+    if (stream.isTTY !== true || (now - shownAt < REDRAW_INTERVAL_MS && !isLast)) return;
+    shownAt = now;
+    stream.write(`\r\u001b[K${printable(line, MAX_WIDTH)}`);
+  };
   return {
-    show(done, total, what) {
-      const now = performance.now();
-      if (stream.isTTY !== true || (now - shownAt < REDRAW_INTERVAL_MS && done < total)) return;
-      shownAt = now;
-      stream.write(`\r\u001b[K${printable(`${done}/${total} ${what}`, MAX_WIDTH)}`);
-    },
+    show: (done, total, what) => draw(`${done}/${total} ${what}`, done >= total),
+    count: (done, what) => draw(`${done} ${what}`, false),
     end() {
       if (shownAt > 0) stream.write('\r\u001b[K');
     },
