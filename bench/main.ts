@@ -5,6 +5,7 @@ import { atEnd, cleanUpAtEnd, cleanUpOnSignal } from '../test/support/clean-up.j
 import { cleanUp, testBroker } from '../test/support/rabbitmq.js';
 import { api } from './api.js';
 import { guard } from './guard/guard.js';
+import { history } from './history.js';
 import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
@@ -36,6 +37,7 @@ const benches: Record<string, Bench> = {
   storeAppend,
   storeRead,
   storeMillion,
+  history,
   projection,
   sagas,
 };

@@ -105,12 +105,14 @@ function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<st
   const attributes: Record<string, unknown> = {};
   for (const [header, value] of Object.entries(headers)) {
     const name = header.startsWith(prefix) ? header.slice(prefix.length) : '';
-    if (/^[a-z0-9]{1,64}$/.test(name) && name !== 'data') attributes[name] = attributeText(value);
+    const text = attributeText(value);
+    if (/^[a-z0-9]{1,64}$/.test(name) && name !== 'data' && text !== undefined) attributes[name] = text;
   }
   return withTime(attributes);
 }
 
-/** Converts to text: clients in other languages send numbers, booleans and times in native types. */
+/** Converts to text: clients in other languages send numbers, booleans and times in native types. Undefined for a header
+ *  without a value, whose attribute is absent. */
 function attributeText(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value !== 'object' || value === null) return value ?? undefined;

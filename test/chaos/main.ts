@@ -5,6 +5,7 @@ import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
 import { killEachNode } from './scenarios/cluster.js';
 import { killAtFailpoints, POINTS, rolesPassing, type Kill } from './scenarios/failpoints.js';
+import { decodeHostileMessages } from './scenarios/hostile-messages.js';
 import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
 import { killAmidCommits } from './scenarios/killed-store.js';
 import { killProjections } from './scenarios/killed-projection.js';
@@ -184,6 +185,7 @@ try {
     await sayWhatIsWrong(run('bad'));
     return 'refused or dead-lettered with its code';
   });
+  await part('hostile messages', () => decodeHostileMessages({ count: 1_000_000, seed, say }));
   await part('full disk', async () => {
     await fillTheDisk(run('disk'));
     return 'a tmpfs of 24 MB';
