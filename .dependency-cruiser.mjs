@@ -5,6 +5,8 @@ const { peerDependencies, peerDependenciesMeta } = read('package.json');
 const folderOf = (packages) => `node_modules/(${packages.join('|')})/`;
 /** The packages that both the library and its users need: users install them. */
 const peers = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name]?.optional !== true);
+/** The packages for development that the bundle of the library contains: nothing else of them is needed at run time. */
+const bundled = ['@dagrejs/dagre'];
 /** The packages of the application that the library does not need. */
 const application = folderOf(
   Object.keys(read('application/package.json').dependencies).filter((name) => !peers.includes(name)),
@@ -35,6 +37,7 @@ const layers = [
   'observability',
   'supervisor',
   'fleet',
+  'flow',
   'documents',
   'config',
   'runtime',
@@ -128,12 +131,12 @@ export default {
       name: 'shipped-code-needs-no-development-package',
       severity: 'error',
       comment:
-        'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for.',
+        'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for. The bundle of the library contains the packages in `bundled`.',
       from: { path: '^(src|platform|workers|config)/', pathNot: '^src/testing/simulation/explore/fast-check\\.ts$' },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],
-        pathNot: ['node_modules/@types/', application, folderOf(peers)],
+        pathNot: ['node_modules/@types/', application, folderOf([...peers, ...bundled])],
       },
     },
   ],

@@ -35,6 +35,7 @@ const checks = {
   unused: ['knip', '--no-progress', '--tsConfig', 'tsconfig.build.json'],
   reference: [...typescriptOptions, join('scripts', 'reference', 'main.ts'), '--check'],
   schemas: [...typescriptOptions, join('src', 'cli', 'main.ts'), 'schemas', 'check'],
+  flow: [...typescriptOptions, join('src', 'cli', 'main.ts'), 'flow', '--check'],
   words: [join('scripts', 'docs', 'check-words.mjs')],
   sentences: [join('scripts', 'docs', 'check-sentences.mjs')],
   links: [join('scripts', 'docs', 'check-links.mjs')],

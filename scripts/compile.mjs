@@ -52,12 +52,14 @@ export function ensureModules() {
 export async function bundle({ sourcemap }) {
   for (const folder of ['src', 'config']) removeOutput(join(dist, folder));
   const options = { ...OPTIONS, sourcemap, bundle: true, splitting: true, external: packages() };
-  await esbuild({
+  const { metafile } = await esbuild({
     ...options,
+    metafile: true,
     entryPoints: [...LIBRARY.map((path) => entry(path)), entry(THREAD, `chunks/${basename(THREAD, '.ts')}`)],
     outdir: 'dist/src',
     chunkNames: 'chunks/[name]-[hash]',
   });
+  writeLicenses(Object.keys(metafile.inputs));
   await esbuild({
     ...options,
     entryPoints: ['config/fleet.ts'],
@@ -67,6 +69,13 @@ export async function bundle({ sourcemap }) {
     conditions: ['flotilla-source'],
     external: [...options.external, 'flotilla'],
   });
+}
+
+/** Writes the licenses of the bundled packages, whose text must accompany their code. */
+function writeLicenses(inputs) {
+  const folders = new Set(inputs.flatMap((path) => path.match(/^.*node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? []));
+  const texts = [...folders].map((folder) => `${folder}\n\n${readFileSync(join(root, folder, 'LICENSE'), 'utf8')}`);
+  writeFileSync(join(dist, 'src', 'LICENSES.txt'), texts.join('\n'));
 }
 
 /** The entry of a module, with the path of its output without extension. */

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { JsonSchema } from '../events/schema-fields.js';
+import { branchPoint, runGit } from './git.js';
 import { identityOf, type Committed } from './gate.js';
 import type { Json } from './shape.js';
 
@@ -14,8 +12,6 @@ import type { Json } from './shape.js';
 const FOLDER = 'schemas';
 
 const FILE = /^([a-z0-9_.]+)\/(\d+)(\.samples)?\.json$/;
-/** Milliseconds for a command of git. */
-const GIT_TIMEOUT_MS = 30_000;
 
 const samplesFile = z.strictObject({
   newest: z.int().min(1),
@@ -37,7 +33,7 @@ export async function readCommitted(root: string): Promise<Committed> {
  *  git if `ref` is unknown. */
 export async function readCommittedAt(root: string, ref: string, signal: AbortSignal): Promise<Committed> {
   const git = (args: readonly string[], input = '') => runGit(root, args, input, signal);
-  const base = (await git(['merge-base', '--end-of-options', ref, 'HEAD'])).trim();
+  const base = await branchPoint(root, ref, signal);
   // relative to the project, which may be a folder of the repository
   const listed = (await git(['ls-tree', '-r', '--name-only', base, `${FOLDER}/`])).split('\n');
   const paths = listed.map((path) => path.slice(FOLDER.length + 1)).filter((path) => FILE.test(path));
@@ -124,15 +120,4 @@ function badFile(path: string, why: string): FlotillaError {
 function absent(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return [];
   throw error;
-}
-
-async function runGit(cwd: string, args: readonly string[], input: string, signal: AbortSignal): Promise<string> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(GIT_TIMEOUT_MS)]);
-  const child = spawn('git', args, { cwd, signal: limit, stdio: ['pipe', 'pipe', 'pipe'] });
-  const closed = once(child, 'close') as Promise<[code: number | null]>;
-  // a git that fails reads no input, and its exit code is reported
-  child.stdin.on('error', () => undefined).end(input);
-  const [output, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
-  if (code !== 0) throw new Error(`git ${args[0] ?? ''}: ${complaint.trim() || `exit code ${String(code)}`}`);
-  return output;
 }

@@ -40,6 +40,7 @@ export default defineWorker({
     },
   ],
   emits: ['email.sent', 'email.send_welcome'],
+  cycles: [{ types: ['email.send_welcome'], reason: 'Only user.created causes it.' }],
   replay: 'idempotent',
   on: {
     // State first: the writes of a handler are committed only when all of it succeeds. If this handler also sent the

@@ -17,6 +17,19 @@ const commands = [
 export default defineWorker({
   name: 'order-choreography',
   emits: commands,
+  cycles: [
+    {
+      types: [
+        'inventory.reserved',
+        'payment.processed',
+        'payment.failed',
+        'payment.refunded',
+        'shipment.failed',
+        'shipment.cancelled',
+      ],
+      reason: 'Each event causes the next step of an order, forward or back, and an order turns back once.',
+    },
+  ],
   accepts: ({ data }) => !isOrchestrated(data),
   on: {
     'order.created': ({ data }, ctx) =>

@@ -17,6 +17,12 @@ export default defineWorker({
   migrations,
   retry: { delays: ['1s', '3s', '10s', '1m', '10m'] },
   emits: ['payment.processed', 'payment.failed', 'payment.refund', 'payment.refunded'],
+  cycles: [
+    {
+      types: ['payment.refund'],
+      reason: 'It is repeated only if the order was charged in the meantime, and then refunds that charge.',
+    },
+  ],
   on: {
     'payment.process': async ({ data: { orderId, order } }, ctx) => {
       const known = await readPayment(ctx.query, orderId);

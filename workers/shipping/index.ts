@@ -16,6 +16,12 @@ export default defineWorker({
   setup: ({ settings }) => ({ carrier: createCarrier(settings.carrierUrl) }),
   migrations,
   emits: ['shipment.created', 'shipment.failed', 'shipment.cancel', 'shipment.cancelled'],
+  cycles: [
+    {
+      types: ['shipment.cancel'],
+      reason: 'It is repeated only if the order was booked in the meantime, and then cancels that booking.',
+    },
+  ],
   on: {
     'shipment.create': async ({ data: { orderId, order } }, ctx) => {
       const { fulfilment } = order;

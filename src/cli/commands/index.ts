@@ -59,6 +59,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./schemas/index.js'),
   },
   {
+    name: 'flow',
+    description: 'show which part of the fleet emits and reads each message, find cycles and dead ends',
+    load: () => import('./flow/index.js'),
+  },
+  {
     name: 'dead',
     description: 'list, collect, edit, replay and discard dead letters',
     load: () => import('./dead/index.js'),

@@ -37,6 +37,11 @@ export function checkDefinition(worker: WorkerDefinition): void {
   const twice = worker.sagas.find(({ name }, index) => worker.sagas.findIndex((saga) => saga.name === name) !== index);
   if (twice !== undefined) throw fail(`two of its sagas are called ${twice.name}`);
   for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
+  for (const { types, reason } of worker.cycles) {
+    const unread = types.find((type) => !worker.handlersRead.includes(type));
+    if (unread !== undefined) throw fail(`\`cycles\` has ${unread}, which no handler of it handles`);
+    if (types.length === 0 || reason.trim() === '') throw fail('an entry of `cycles` needs types and a reason');
+  }
   for (const { pattern } of worker.handlers) {
     if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
   }

@@ -57,6 +57,8 @@ function erase<
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
     .map(([key, handle]) => ({ ...parseHandlerKey(key), handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
+  const dispatch = dispatchTable(definitions, handlers);
+  const handlersEmit = [...(options.emits ?? []), ...emittedByCommands(options.aggregates)];
   return {
     name: options.name,
     store: options.store ?? options.name,
@@ -64,11 +66,10 @@ function erase<
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>([
-      ...(options.emits ?? []),
-      ...emittedByCommands(options.aggregates),
-      ...sagas.flatMap(emittedBy),
-    ]),
+    emits: new Set<string>([...handlersEmit, ...sagas.flatMap(emittedBy)]),
+    handlersEmit,
+    handlersRead: [...dispatch.handlerOf].filter(([, handle]) => handle !== routedToSaga).map(([type]) => type),
+    cycles: options.cycles ?? [],
     from: options.from ?? 'queue',
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
@@ -77,7 +78,7 @@ function erase<
     sagas,
     sagasOf: sagasByType(sagas),
     handlers,
-    ...dispatchTable(definitions, handlers),
+    ...dispatch,
     ...(options.accepts && { accepts: options.accepts }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     migrations: options.migrations ?? [],
@@ -105,8 +106,11 @@ function withSagas(
   const types = new Set(
     sagas.flatMap((saga) => [...messageTypesOf(saga), 'saga.failed']).filter((type) => !isHandled(type)),
   );
-  return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
+  return [...handlers, ...[...types].map((type) => [type, routedToSaga] as const)];
 }
+
+/** The handler of types that only sagas read. */
+const routedToSaga: ErasedHandler = () => undefined;
 
 function emittedBy(saga: SagaDefinition): string[] {
   return [...Object.keys(sagaEvents), ...commandsOf(saga)];

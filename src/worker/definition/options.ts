@@ -134,6 +134,9 @@ export interface WorkerOptions<
   /** The deciders on which its handlers execute commands with `ctx.execute` and `tx.execute`, which emit their events.
    *  `{ ...order, emits: ['order.status_changed'] }`: its commands emit only these of them. */
   aggregates?: readonly DeclaredAggregate<A>[];
+  /** The types whose handling may cause the same type again, and why that ends: `flotilla flow --check` refuses a cycle of
+   *  messages that is not declared. Sagas declare nothing. @default none */
+  cycles?: readonly { readonly types: readonly TypeName<D>[]; readonly reason: string }[];
   /** `queue`: the worker's own queue, bound by the keys of `on`. `log`: the stream of all events, from the worker's own
    *  checkpoint, including events from before its first start and from times when it was not deployed.
    *  @default 'queue' */

@@ -40,7 +40,14 @@ export interface WorkerDefinition {
   readonly settings: z.ZodObject;
   readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
   readonly teardown: (use: unknown) => Promise<void> | void;
+  /** Every type that it emits, also by its sagas. */
   readonly emits: ReadonlySet<string>;
+  /** The types that its handlers emit. */
+  readonly handlersEmit: readonly string[];
+  /** The types that its handlers read. */
+  readonly handlersRead: readonly string[];
+  /** See `WorkerOptions.cycles`. */
+  readonly cycles: readonly { readonly types: readonly string[]; readonly reason: string }[];
   readonly from: 'queue' | 'log';
   readonly offset: 'first' | 'next';
   readonly replay?: 'idempotent' | 'reset';

@@ -1,0 +1,123 @@
+import { escaped } from '../../text/printable.js';
+import type { Diagram } from '../diagram.js';
+import { layOut, LINE_HEIGHT, type Layout, type PlacedBox, type Point } from './layout.js';
+
+const HEADER_HEIGHT = 44;
+const MIN_WIDTH = 520;
+const LEGEND =
+  'Arrows lead from a part of the fleet to the messages that it emits, and on to the parts that read them.';
+
+/** Colors are set by the reader's preference, which a browser also applies to a picture in a page. */
+const STYLE = `
+    text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; }
+    .title { font: bold 15px system-ui, sans-serif; }
+    .legend, .caption { font: 11px system-ui, sans-serif; fill: #57606a; }
+    .page { fill: #ffffff; }
+    .box { fill: #ddf4ff; stroke: #0969da; }
+    .types { fill: #ffffff; stroke: #8c959f; }
+    .route, .api, .outside { fill: #dafbe1; stroke: #1a7f37; }
+    .saga { fill: #fbefff; stroke: #8250df; }
+    .projection { fill: #fff8c5; stroke: #9a6700; }
+    .keeper { fill: #f6f8fa; stroke: #57606a; }
+    .dead-end { stroke-dasharray: 4 3; stroke-width: 1.5; }
+    .arrow { fill: none; stroke: #8c959f; }
+    .cycle { stroke: #cf222e; stroke-width: 2; }
+    .head { fill: #8c959f; }
+    .cycle-head { fill: #cf222e; }
+    @media (prefers-color-scheme: dark) {
+      text { fill: #e6edf3; }
+      .legend, .caption { fill: #9198a1; }
+      .page { fill: #0d1117; }
+      .box { fill: #0c2d4d; stroke: #4493f8; }
+      .types { fill: #161b22; stroke: #6e7681; }
+      .route, .api, .outside { fill: #0f2e1a; stroke: #3fb950; }
+      .saga { fill: #2b1d47; stroke: #ab7df8; }
+      .projection { fill: #3a2d06; stroke: #d29922; }
+      .keeper { fill: #21262d; stroke: #9198a1; }
+      .arrow { stroke: #6e7681; }
+      .cycle { stroke: #f85149; }
+      .head { fill: #6e7681; }
+      .cycle-head { fill: #f85149; }
+    }`;
+
+/** Draws a diagram as SVG: one file without references, in light and dark, with a title and a text alternative. */
+export async function svgOf(diagram: Diagram): Promise<string> {
+  const { title, description } = diagram;
+  const layout = await layOut(diagram);
+  const width = Math.ceil(Math.max(layout.width, MIN_WIDTH));
+  const height = Math.ceil(layout.height + HEADER_HEIGHT);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc">`,
+    `  <title id="title">${xml(title)}</title>`,
+    `  <desc id="desc">${description.map(xml).join('\n')}</desc>`,
+    `  <style>${STYLE}\n  </style>`,
+    '  <defs>',
+    headMarker('head'),
+    headMarker('cycle-head'),
+    '  </defs>',
+    `  <rect class="page" width="${width}" height="${height}"/>`,
+    `  <text class="title" x="12" y="24">${xml(title)}</text>`,
+    `  <text class="legend" x="12" y="40">${xml(LEGEND)}</text>`,
+    `  <g transform="translate(0 ${HEADER_HEIGHT})">`,
+    ...arrowsOf(layout),
+    ...layout.boxes.map(boxOf),
+    '  </g>',
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+function headMarker(id: string): string {
+  return `    <marker id="${id}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="${id}" d="M0 0 8 4 0 8z"/></marker>`;
+}
+
+function arrowsOf({ arrows }: Layout): string[] {
+  return arrows.map(({ points, isCycle }) => {
+    const [names, head] = isCycle ? ['arrow cycle', 'cycle-head'] : ['arrow', 'head'];
+    return `    <path class="${names}" marker-end="url(#${head})" d="${curve(points)}"/>`;
+  });
+}
+
+/** A curve through the middle of each section, which starts and ends at the ends of the line. */
+function curve(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  const last = rest.at(-1);
+  if (first === undefined || last === undefined) return '';
+  const bends = rest.slice(0, -1).map((point, index) => {
+    const next = rest[index + 1] ?? last;
+    const end = index === rest.length - 2 ? last : { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
+    return `Q${at(point)} ${at(end)}`;
+  });
+  return bends.length === 0 ? `M${at(first)}L${at(last)}` : `M${at(first)}${bends.join('')}`;
+}
+
+function at({ x, y }: Point): string {
+  return `${round(x)} ${round(y)}`;
+}
+
+function boxOf({ kind, lines, caption, isDeadEnd, x, y, width, height }: PlacedBox): string {
+  const [left, top] = [x - width / 2, y - height / 2];
+  const corner = kind === 'types' ? 2 : kind === 'route' || kind === 'api' || kind === 'outside' ? height / 2 : 6;
+  const names = `box ${kind}${isDeadEnd ? ' dead-end' : ''}`;
+  const count = lines.length + (caption === undefined ? 0 : 1);
+  const baseline = (line: number) => round(y + (line - (count - 1) / 2) * LINE_HEIGHT + 4);
+  const text = (line: string, index: number, name = '') =>
+    `<text${name} x="${round(x)}" y="${baseline(index)}" text-anchor="middle">${xml(line)}</text>`;
+  return [
+    `    <g><rect class="${names}" x="${round(left)}" y="${round(top)}" width="${round(width)}" height="${round(height)}" rx="${round(corner)}"/>`,
+    ...lines.map((line, index) => text(line, index)),
+    ...(caption === undefined ? [] : [text(caption, lines.length, ' class="caption"')]),
+    '</g>',
+  ].join('');
+}
+
+function round(pixels: number): number {
+  return Math.round(pixels * 10) / 10;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** Escapes a text for XML 1.0, in which control characters and lone surrogates are not allowed. */
+function xml(text: string): string {
+  return escaped(text).replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
+}
