@@ -8,10 +8,12 @@ import { identityOf, type Committed } from './gate.js';
 import type { Json } from './shape.js';
 
 /** The folder of committed schemas, beside package.json: `schemas/order.created/1.json`, and samples of their data,
- *  `schemas/order.created/1.samples.json`. */
+ *  `schemas/order.created/1.samples.json`; and of the API, `schemas/openapi.json`. */
 const FOLDER = 'schemas';
 
 const FILE = /^([a-z0-9_.]+)\/(\d+)(\.samples)?\.json$/;
+const API_FILE = 'openapi.json';
+const isCommitted = (path: string) => path === API_FILE || FILE.test(path);
 
 const samplesFile = z.strictObject({
   newest: z.int().min(1),
@@ -23,7 +25,7 @@ const samplesFile = z.strictObject({
 export async function readCommitted(root: string): Promise<Committed> {
   const folder = join(root, FOLDER);
   const paths = (await readdir(folder, { recursive: true }).catch(absent)).map((path) => path.replaceAll('\\', '/'));
-  const files = paths.filter((path) => FILE.test(path)).sort();
+  const files = paths.filter(isCommitted).sort();
   return committedOf(
     await Promise.all(files.map(async (path) => ({ path, text: await readFile(join(folder, path), 'utf8') }))),
   );
@@ -36,7 +38,7 @@ export async function readCommittedAt(root: string, ref: string, signal: AbortSi
   const base = await branchPoint(root, ref, signal);
   // relative to the project, which may be a folder of the repository
   const listed = (await git(['ls-tree', '-r', '--name-only', base, `${FOLDER}/`])).split('\n');
-  const paths = listed.map((path) => path.slice(FOLDER.length + 1)).filter((path) => FILE.test(path));
+  const paths = listed.map((path) => path.slice(FOLDER.length + 1)).filter(isCommitted);
   const names = paths.map((path) => `${base}:./${FOLDER}/${path}\n`).join('');
   const contents = Buffer.from(await git(['cat-file', '--batch'], names));
   let at = 0;
@@ -51,9 +53,10 @@ export async function readCommittedAt(root: string, ref: string, signal: AbortSi
   );
 }
 
-/** The contents of the files of these schemas and samples, by their paths in a project, sorted. */
-export function filesOf({ schemas, samples }: Committed): Map<string, string> {
+/** The contents of the files, by their paths in a project, sorted. */
+export function filesOf({ schemas, samples, api }: Committed): Map<string, string> {
   const contents: [path: string, content: object][] = [
+    ...(api === undefined ? [] : [[`${FOLDER}/${API_FILE}`, api] as [string, object]]),
     ...schemas.map(({ schema, ...of }): [string, object] => [pathOf(of), schema]),
     ...samples.map(({ samples, ...of }): [string, object] => [pathOf(of, '.samples'), samples]),
   ];
@@ -64,7 +67,7 @@ export function filesOf({ schemas, samples }: Committed): Map<string, string> {
   );
 }
 
-/** Writes schemas and samples to their files, and resolves with the paths. */
+/** Writes the files, and resolves with their paths. */
 export async function writeCommitted(root: string, committed: Committed): Promise<string[]> {
   const files = filesOf(committed);
   for (const [path, text] of files) {
@@ -78,13 +81,16 @@ function pathOf({ type, version }: { type: string; version: number }, suffix = '
   return `${FOLDER}/${type}/${version}${suffix}.json`;
 }
 
-function committedOf(files: readonly { path: string; text: string }[]): Committed {
+function committedOf(all: readonly { path: string; text: string }[]): Committed {
+  const api = all.find(({ path }) => path === API_FILE);
+  const files = all.filter((file) => file !== api);
   const parsed = files.map(({ path, text }) => {
     const [, type = '', version, suffix] = FILE.exec(path) ?? [];
     return { path, type, version: Number(version), isSamples: suffix !== undefined, content: parse(path, text) };
   });
   const byVersion = parsed.sort((a, b) => (a.type === b.type ? a.version - b.version : a.type < b.type ? -1 : 1));
   return {
+    ...(api !== undefined && { api: parseDocument(api) }),
     schemas: byVersion
       .filter(({ isSamples }) => !isSamples)
       .map(({ path, type, version, content }) => {
@@ -103,6 +109,13 @@ function committedOf(files: readonly { path: string; text: string }[]): Committe
         return { type, version, samples };
       }),
   };
+}
+
+function parseDocument({ path, text }: { path: string; text: string }): JsonSchema {
+  const document = parse(path, text);
+  const isDocument = typeof document === 'object' && document !== null && 'openapi' in document && 'paths' in document;
+  if (!isDocument) throw badFile(path, 'not a document of OpenAPI');
+  return { ...document };
 }
 
 function parse(path: string, text: string): unknown {

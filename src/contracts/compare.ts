@@ -49,18 +49,31 @@ export interface Change {
 
 type Detail = Partial<Pick<Change, 'key' | 'before' | 'after' | 'stored' | 'written' | 'backward' | 'forward'>>;
 
+export interface CompareOptions {
+  /** Whether the reader is closed, too: it refuses fields that it does not know. @default false */
+  isStrict?: boolean;
+}
+
 /** Compares two schemas of the same version. The writer is closed: it writes the declared fields only. The reader is
  *  open: it ignores fields that it does not know. Every pair of values for which the changes say that no direction
  *  breaks can be read in both directions. */
-export function compareSchemas(before: SchemaNode, after: SchemaNode): Change[] {
-  return new Comparison().nodes(before, after, []);
+export function compareSchemas(
+  before: SchemaNode,
+  after: SchemaNode,
+  { isStrict = false }: CompareOptions = {},
+): Change[] {
+  return new Comparison(isStrict).nodes(before, after, []);
 }
 
 class Comparison {
   /** Pairs that are compared already: a schema may contain itself. */
   readonly #seen: Map<unknown, Set<unknown>>;
 
-  constructor(seen: ReadonlyMap<unknown, ReadonlySet<unknown>> = new Map()) {
+  /** See `CompareOptions`. */
+  readonly #isStrict: boolean;
+
+  constructor(isStrict: boolean, seen: ReadonlyMap<unknown, ReadonlySet<unknown>> = new Map()) {
+    this.#isStrict = isStrict;
     this.#seen = new Map([...seen].map(([schema, others]) => [schema, new Set(others)]));
   }
 
@@ -71,11 +84,14 @@ class Comparison {
     if (typeof before.schema === 'object' && seen.has(after.schema)) return [];
     this.#seen.set(before.schema, seen.add(after.schema));
     const [old, now] = [shapeOf(before), shapeOf(after)];
+    const defaults = defaultChanges(before, after, steps);
     if (old.any || now.any) {
-      if (old.any && now.any) return [];
-      return [change(old.any ? 'type-narrowed' : 'type-widened', steps, { key: 'type', ...typesOf(old, now) })];
+      if (old.any && now.any) return defaults;
+      const rule = old.any ? 'type-narrowed' : 'type-widened';
+      return [...defaults, change(rule, steps, { key: 'type', ...typesOf(old, now) })];
     }
     return merged(old, now, steps, [
+      ...defaults,
       ...this.#nulls(old, now, steps),
       ...this.#literals(old, now, steps),
       ...this.#parts(old, now, steps),
@@ -155,7 +171,7 @@ class Comparison {
   /** Members of a union that cannot be matched one to one: each must be included in a member of the other side. */
   #coverage(before: readonly Part[], after: readonly Part[], steps: readonly Step[]): Change[] {
     const breaks = (old: Part, now: Part, direction: 'backward' | 'forward') =>
-      new Comparison(this.#seen).#part(old, now, []).some((found) => found[direction] === 'breaks');
+      new Comparison(this.#isStrict, this.#seen).#part(old, now, []).some((found) => found[direction] === 'breaks');
     const lost = before.filter((old) => !after.some((now) => !breaks(old, now, 'backward')));
     const fresh = after.filter((now) => !before.some((old) => !breaks(old, now, 'forward')));
     return [
@@ -197,12 +213,15 @@ class Comparison {
     const [old, now] = [fieldOf(before, name), fieldOf(after, name)];
     const [needed, needs] = [before.required.has(name), after.required.has(name)];
     const values = { key: name, ...(old && { before: plain(old) }), ...(now && { after: plain(now) }) };
+    const isRefused = (part: ObjectPart) => this.#isStrict && part.others === undefined && !part.ignoresOthers;
     if (old === undefined) {
+      if (isRefused(before) && !needs) return [change('field-refused-before', steps, values)];
       return needs
         ? [change('field-added-required', steps, { ...values, stored: { part: before } })]
         : [change('field-added-optional', steps, values)];
     }
     if (now === undefined) {
+      if (isRefused(after)) return [change('field-refused-now', steps, values)];
       return needed
         ? [change('field-removed-required', steps, { ...values, written: { part: after } })]
         : [change('field-removed-optional', steps, values)];
@@ -265,6 +284,15 @@ function merged(old: Shape, now: Shape, steps: readonly Step[], changes: readonl
   const { written } = widened;
   const both = { ...(stored && { stored }), ...(written && { written }) };
   return [change('type-changed', steps, { key: 'type', ...typesOf(old, now), ...both })];
+}
+
+/** The value of an absent field; only requests have it. */
+function defaultChanges(before: SchemaNode, after: SchemaNode, steps: readonly Step[]): Change[] {
+  const [old, now] = [before, after].map(({ schema }) =>
+    typeof schema === 'object' ? (schema['default'] as Json | undefined) : undefined,
+  );
+  if (old === undefined || now === undefined || same(old, now)) return [];
+  return [change('default-changed', steps, { key: 'default', before: old, after: now })];
 }
 
 function stringChanges(before: StringPart, after: StringPart, steps: readonly Step[]): Change[] {

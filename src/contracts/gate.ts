@@ -1,13 +1,12 @@
 import { definitionOf, versionOf, type Definitions } from '../events/definitions.js';
 import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { compareSchemas, KEY, type Change, type Step } from './compare.js';
-import { counterexample } from './counterexample.js';
+import { compareSchemas, type Change } from './compare.js';
+import { findingOf, type Finding, type Place } from './finding.js';
 import { lookAlikesOf } from './look-alikes.js';
 import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
 import { publishedSchema } from './published-schema.js';
-import { RULES, type RuleId, type Verdict } from './rules.js';
-import type { Json, SchemaNode } from './shape.js';
+import { RULES, type RuleId } from './rules.js';
 
 /** A version of a schema that was committed. */
 export interface CommittedSchema {
@@ -16,32 +15,12 @@ export interface CommittedSchema {
   schema: JsonSchema;
 }
 
-/** A change that breaks readers, or that they should know. */
-export interface Finding {
-  rule: RuleId;
-  severity: 'error' | 'warning';
-  type: string;
-  version: number;
-  /** JSON Pointer (RFC 6901) into the schema. */
-  pointer: string;
-  /** The changed value of the data: `items[].sku`; empty for the data themselves. */
-  field: string;
-  before?: Json;
-  after?: Json;
-  backward: Verdict;
-  forward: Verdict;
-  why: string;
-  /** Data that old code stored and the new schema refuses. */
-  refusedStored?: Json;
-  /** Data that new code writes and the old schema refuses. */
-  refusedWritten?: Json;
-  remedy: string;
-}
-
-/** What is committed of a catalogue. */
+/** What is committed of a fleet. */
 export interface Committed {
   schemas: readonly CommittedSchema[];
   samples: readonly CommittedSamples[];
+  /** The OpenAPI document of its API. */
+  api?: JsonSchema;
 }
 
 /** The result of the gate. */
@@ -50,6 +29,8 @@ export interface GateResult {
   sampleFindings: SampleFinding[];
   /** The number of compared versions. */
   compared: number;
+  /** The number of compared operations of the API; undefined if none are committed. */
+  comparedOperations?: number;
 }
 
 /** Compares the catalogue with every committed version. Within a version, an event must be readable in both directions:
@@ -114,9 +95,12 @@ function checkVersion(
   { type, version, schema }: CommittedSchema,
 ): Finding[] {
   const kind: MessageKind = schema['x-kind'] === 'command' ? 'command' : 'event';
-  const place: Place = { type, version, kind, isWritten: true, old: { schema, root: schema } };
+  const place: Place = {
+    ...{ type, version, kind, isWritten: true, old: { schema, root: schema } },
+    remedy: (rule, severity) => remedyOf(rule, severity, { type, version, kind }),
+  };
   const found = (changed: Pick<Change, 'rule'> & Partial<Change>): Finding[] =>
-    findingOf(place, { ...NOWHERE, ...RULES[changed.rule], ...changed });
+    findingOf(place, { steps: [], ...RULES[changed.rule], ...changed });
   const definition = definitionOf(definitions, type);
   if (definition === undefined) return found({ rule: 'type-removed' });
   if (definition.versions[version] === undefined) return found({ rule: 'version-removed' });
@@ -138,8 +122,6 @@ function checkVersion(
 function isWritten({ latest, outside }: MessageDefinition, version: number): boolean {
   return version === latest || outside !== undefined;
 }
-
-const NOWHERE = { steps: [], key: '', before: undefined, after: undefined };
 
 /** A field that is added under the name of a field of an earlier version must have the type of that field. */
 function reused(change: Change, earlier: readonly CommittedSchema[], root: JsonSchema): Change {
@@ -168,54 +150,10 @@ function listChanges(
   ];
 }
 
-interface Place {
-  type: string;
-  version: number;
-  kind: MessageKind;
-  isWritten: boolean;
-  old: SchemaNode;
-  /** Undefined if the catalogue no longer has the version. */
-  now?: SchemaNode;
-}
-
-function findingOf({ type, version, kind, isWritten, old, now }: Place, change: Change): Finding[] {
-  const { rule, backward, steps, key, before, after } = change;
-  const forward = isWritten ? change.forward : 'ok';
-  const severity = severityOf(kind, backward, forward);
-  if (severity === undefined) return [];
-  const refusedStored = backward === 'breaks' && now ? counterexample(change, 'stored', now) : undefined;
-  const refusedWritten = forward === 'breaks' ? counterexample(change, 'written', old) : undefined;
-  return [
-    {
-      rule,
-      severity,
-      type,
-      version,
-      pointer: pointerOf(steps, rule, key),
-      field: fieldOf(steps, rule, key),
-      ...(before !== undefined && { before }),
-      ...(after !== undefined && { after }),
-      backward,
-      forward,
-      why: RULES[rule].why,
-      ...(refusedStored !== undefined && { refusedStored }),
-      ...(refusedWritten !== undefined && { refusedWritten }),
-      remedy: remedyOf(rule, kind, severity, type, version),
-    },
-  ];
-}
-
-function severityOf(kind: MessageKind, backward: Verdict, forward: Verdict): Finding['severity'] | undefined {
-  if (backward === 'breaks' || (kind === 'event' && forward === 'breaks')) return 'error';
-  return backward === 'ok' && forward === 'ok' ? undefined : 'warning';
-}
-
 function remedyOf(
   rule: RuleId,
-  kind: MessageKind,
   severity: Finding['severity'],
-  type: string,
-  version: number,
+  { type, version, kind }: { type: string; version: number; kind: MessageKind },
 ): string {
   if (rule === 'type-removed' || rule === 'version-removed')
     return 'Keep it while messages of it are stored or queued.';
@@ -226,26 +164,6 @@ function remedyOf(
     return `Add version ${version + 1} of ${type} with the new name, and an upcaster that moves the value.`;
   }
   return `Undo the change, and add version ${version + 1} of ${type} with an upcaster.`;
-}
-
-/** Rules about one field, whose key is its name. */
-const isAboutField = (rule: RuleId) => rule.startsWith('field-');
-
-function pointerOf(steps: readonly Step[], rule: RuleId, key: string): string {
-  const parts = steps.flatMap(({ name, before }) => {
-    if (name === KEY) return ['propertyNames'];
-    if (before.kind !== 'array') return name === '*' ? ['additionalProperties'] : ['properties', name];
-    return name === '[]' ? ['items'] : ['prefixItems', name];
-  });
-  const last = isAboutField(rule) ? ['properties', key] : key === '' ? [] : [key];
-  return [...parts, ...last].map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
-
-function fieldOf(steps: readonly Step[], rule: RuleId, key: string): string {
-  const names = [...steps.map(({ name, before }) => (before.kind === 'array' ? '[]' : name))];
-  return [...names, ...(isAboutField(rule) ? [key] : [])]
-    .reduce((path, name) => (name === '[]' ? `${path}[]` : `${path}.${name}`), '')
-    .replace(/^\./, '');
 }
 
 /** Returns the type and version of a published schema; undefined for a foreign document. */

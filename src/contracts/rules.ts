@@ -21,6 +21,8 @@ export const RULES = {
   'field-removed-optional': rule('ok', 'warns', 'Older readers that use the field no longer receive it.'),
   'field-removed-required': rule('ok', 'breaks', 'Older readers require the field.'),
   'field-became-optional': rule('ok', 'breaks', 'Older readers require the field.'),
+  'field-refused-now': rule('breaks', 'ok', 'Old clients send the field, and the server refuses unknown fields.'),
+  'field-refused-before': rule('ok', 'breaks', 'Older servers refuse fields that they do not know.'),
   'field-renamed?': rule('breaks', 'breaks', 'Readers of either name do not find data written under the other.'),
   'field-name-reused': rule('breaks', 'breaks', 'An earlier version gave this name to a field of another type.'),
   'type-widened': rule('ok', 'breaks', 'Older readers refuse the added type.'),
@@ -43,6 +45,7 @@ export const RULES = {
   'format-changed': rule('breaks', 'breaks', 'Text of one format is refused where the other is expected.'),
   'object-closed': rule('breaks', 'ok', 'Stored data may have other fields, which a replay or an edit would refuse.'),
   'object-opened': rule('ok', 'warns', 'Older readers ignore the other fields.'),
+  'default-changed': rule('warns', 'warns', 'Requests without the field have another effect than before.'),
   'keyword-changed': rule('breaks', 'breaks', 'The effect of this keyword is not compared.'),
   'rule-added': rule('breaks', 'ok', 'Stored data may violate the rule.'),
   'rule-removed': rule('ok', 'breaks', 'Older readers refuse data that violate the rule.'),
@@ -53,6 +56,10 @@ export const RULES = {
   'kind-changed': rule('breaks', 'breaks', 'An event has many readers, a command has one handler.'),
   'type-removed': rule('breaks', 'ok', 'Stored messages of this type can no longer be read.'),
   'version-removed': rule('breaks', 'ok', 'Stored messages of this version can no longer be read.'),
+  'route-removed': rule('breaks', 'ok', 'Clients call it.'),
+  'operation-renamed': rule('warns', 'warns', 'Generated clients have a method of this name.'),
+  'status-removed': rule('ok', 'breaks', 'Clients expect this status after a success.'),
+  'status-added': rule('ok', 'breaks', 'Older clients do not expect this status after a success.'),
   'name-look-alike': rule('warns', 'warns', 'Its name is easily confused with the name of another type.'),
 } as const satisfies Record<string, Rule>;
 

@@ -57,6 +57,8 @@ export interface ObjectPart {
   required: ReadonlySet<string>;
   /** The values of all other fields; undefined if the object has none. */
   others: SchemaNode | undefined;
+  /** Whether a reader ignores fields that are not declared, and does not refuse them. Every reader of a message does. */
+  ignoresOthers: boolean;
   /** The names of the other fields. */
   names: SchemaNode | undefined;
   other: string;
@@ -76,6 +78,10 @@ const ANNOTATIONS = new Set([
   'deprecated',
   'readOnly',
   'writeOnly',
+  // OpenAPI; whether the members differ is compared by their constants
+  'discriminator',
+  // compared by itself
+  'default',
 ]);
 
 const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
@@ -219,12 +225,15 @@ function arrayPart(schema: JsonSchema, within: (inner: unknown) => SchemaNode): 
 function objectPart(schema: JsonSchema, within: (inner: unknown) => SchemaNode): ObjectPart {
   const required = Array.isArray(schema['required']) ? schema['required'].map(String) : [];
   const properties = isObject(schema['properties']) ? schema['properties'] : {};
-  const additional = schema['additionalProperties'] ?? true;
+  // in a document of OpenAPI, this means that fields may be added later; they are not written yet
+  const ignoresOthers = 'openapi' in within(true).root && isObject(schema['properties']);
+  const additional = schema['additionalProperties'] ?? !ignoresOthers;
   return {
     kind: 'object',
     fields: new Map(Object.entries(properties).map(([name, field]) => [name, within(field)])),
     required: new Set(required),
     others: additional === false ? undefined : within(additional),
+    ignoresOthers: schema['additionalProperties'] === undefined,
     names: schema['propertyNames'] === undefined ? undefined : within(schema['propertyNames']),
     other: otherKeywords(schema, 'object'),
   };

@@ -6,18 +6,22 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { readCommitted, readCommittedAt, writeCommitted } from '../../src/contracts/committed.js';
-import { outdatedFiles } from '../../src/contracts/gate.js';
+import { outdatedContracts } from '../../src/contracts/contracts.js';
 import { event } from '../../src/events/definition.js';
 import { codeOf } from '../contract/broker.js';
 
 const execute = promisify(execFile);
 const signal = new AbortController().signal;
 const NOTHING = { schemas: [], samples: [] };
+const api = { openapi: '3.1.0', paths: {} };
 const files = (field: z.ZodType) =>
-  outdatedFiles(
+  outdatedContracts(
     {
-      'order.created': event({ 1: z.strictObject({ field }), 2: z.strictObject({}) }, { 1: () => ({}) }),
-      'user.created': event({ 1: z.strictObject({ name: z.string() }) }),
+      definitions: {
+        'order.created': event({ 1: z.strictObject({ field }), 2: z.strictObject({}) }, { 1: () => ({}) }),
+        'user.created': event({ 1: z.strictObject({ name: z.string() }) }),
+      },
+      api,
     },
     NOTHING,
   );
@@ -30,6 +34,7 @@ describe('committed schemas', () => {
   it('are read as they were written, one file for each version', async () => {
     expect(await readCommitted(root)).to.deep.equal(NOTHING);
     expect(await writeCommitted(root, files(z.int()))).to.deep.equal([
+      'schemas/openapi.json',
       'schemas/order.created/1.json',
       'schemas/order.created/1.samples.json',
       'schemas/order.created/2.json',
@@ -52,6 +57,11 @@ describe('committed schemas', () => {
     await rm(path);
     for (const text of ['{', 'null', '{"newest":0,"samples":[]}', '{"newest":1,"samples":[{}],"more":1}']) {
       await writeFile(join(root, 'schemas/order.created/1.samples.json'), text);
+      expect(await codeOf(readCommitted(root)), text).to.equal('contract.bad_schema_file');
+    }
+    await rm(join(root, 'schemas/order.created/1.samples.json'));
+    for (const text of ['{', 'null', '[]', '{"openapi":"3.1.0"}']) {
+      await writeFile(join(root, 'schemas/openapi.json'), text);
       expect(await codeOf(readCommitted(root)), text).to.equal('contract.bad_schema_file');
     }
   });

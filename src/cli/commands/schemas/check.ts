@@ -1,6 +1,10 @@
 import { Option, type Command } from 'commander';
 import { filesOf, readCommitted, readCommittedAt } from '../../../contracts/committed.js';
-import { checkCatalogue, outdatedFiles, type Finding, type GateResult } from '../../../contracts/gate.js';
+import type { Finding } from '../../../contracts/finding.js';
+import { checkContracts, outdatedContracts, type Contracts } from '../../../contracts/contracts.js';
+import type { GateResult } from '../../../contracts/gate.js';
+import { readApiSettings } from '../../../config/worker-settings.js';
+import { committedDocument } from '../../../fleet/api-document.js';
 import { EXCEPTIONS_FILE, readExceptions, withoutExceptions } from '../../../contracts/exceptions.js';
 import type { SampleFinding } from '../../../contracts/samples.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
@@ -27,7 +31,7 @@ export function registerCheck(schemas: Command, context: Context): void {
   schemas
     .command('check')
     .description(
-      'compare the schemas of the catalogue with the committed ones; exit code 1 if a change breaks readers, or a file is out of date',
+      'compare the schemas of the catalogue and the OpenAPI document of the API with the committed ones; exit code 1 if a change breaks readers, or a file is out of date',
     )
     .option('--against <ref>', 'compare with the schemas where this branch left a branch, tag or commit of git')
     .addOption(new Option('--json', 'print JSON').conflicts('annotations'))
@@ -61,29 +65,35 @@ export function registerCheck(schemas: Command, context: Context): void {
 
 async function runCheck({ against, ...format }: Flags, context: Context): Promise<void> {
   const fleet = await context.fleet();
-  const { definitions } = fleet.catalogue;
+  const contracts = contractsOf(fleet, context);
   const files = await readCommitted(context.cwd);
   const base = against === undefined ? files : await readCommittedAt(context.cwd, against, context.signal);
-  const result = checkCatalogue(definitions, base);
-  const outdated = [...filesOf(outdatedFiles(definitions, files)).keys()];
+  const result = checkContracts(contracts, base);
+  const outdated = [...filesOf(outdatedContracts(contracts, files)).keys()];
   const errors = await reportResult(fleet, result, { ...format, outdated }, context);
   if (errors + outdated.length > 0) throw new CommandFailed('the schemas do not pass');
+}
+
+/** The messages and the API of a fleet. Throws `config.invalid` for a missing setting of the API. */
+export function contractsOf(fleet: Fleet, { env }: Pick<Context, 'env'>): Contracts {
+  const settings = fleet.api === undefined ? {} : readApiSettings(fleet.api.settings, env);
+  return { definitions: fleet.catalogue.definitions, api: committedDocument(fleet, settings) };
 }
 
 /** Prints the result of the gate, and resolves with the number of errors. */
 export async function reportResult(
   fleet: Fleet,
-  { findings: all, sampleFindings, compared }: GateResult,
+  { findings: all, sampleFindings, compared, comparedOperations }: GateResult,
   { json, annotations, outdated }: Flags & { outdated: readonly string[] },
   { cwd, print, printJson }: Context,
 ): Promise<number> {
   const today = new Date().toISOString().slice(0, 10);
   const { findings, permitted, useless } = withoutExceptions(all, await readExceptions(cwd), today);
-  const reported = findings.map((finding) => ({ ...finding, readers: readersOf(fleet, finding.type) }));
+  const reported = findings.map((finding) => ({ ...finding, readers: hurtBy(finding, fleet) }));
   const warnings = findings.filter(({ severity }) => severity === 'warning').length;
   const errors = findings.length - warnings + sampleFindings.length;
   if (json === true) {
-    printJson({ findings: reported, sampleFindings, permitted, useless, outdated, compared }, 2);
+    printJson({ findings: reported, sampleFindings, permitted, useless, outdated, compared, comparedOperations }, 2);
     return errors;
   }
   if (annotations === true) {
@@ -97,19 +107,31 @@ export async function reportResult(
   for (const text of [...reported.flatMap(linesOf), ...sampleFindings.flatMap(linesOfSample)]) print(text);
   for (const path of outdated) print(`${path} is missing or out of date: run flotilla schemas write`);
   for (const { rule, type, version, until } of useless) {
-    print(`${EXCEPTIONS_FILE}: ${rule} of ${type} ${version} (until ${until}) permits nothing: remove it`);
+    print(`${EXCEPTIONS_FILE}: ${rule} of ${nameOf({ type, version })} (until ${until}) permits nothing: remove it`);
   }
+  const operations = comparedOperations === undefined ? '' : ` and ${counted(comparedOperations, 'operation')}`;
   print(
-    `${counted(compared, 'version')} compared: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}` +
+    `${counted(compared, 'version')}${operations} compared: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}` +
       (permitted.length === 0 ? '' : `, ${permitted.length} permitted by exceptions`) +
       (outdated.length === 0 ? '' : `, ${counted(outdated.length, 'file')} out of date`),
   );
   return errors;
 }
 
+function hurtBy({ type, version }: Finding, fleet: Fleet): string[] {
+  return version === undefined ? ['clients of the API'] : readersOf(fleet, type);
+}
+
+/** `order.created 1`; an operation has no version. */
+function nameOf({ type, version }: { type: string; version?: number | undefined }): string {
+  return version === undefined ? type : `${type} ${version}`;
+}
+
 function annotationOf({ severity, rule, type, version, field, why, remedy }: ReportedFinding): string {
-  const title = field === '' ? rule : `${rule} ${field}`;
-  return annotation(severity, `schemas/${type}/${version}.json`, title, `${why} ${remedy}`);
+  const name = version === undefined ? `${rule} ${type}` : rule;
+  const title = field === '' ? name : `${name} ${field}`;
+  const file = version === undefined ? 'schemas/openapi.json' : `schemas/${type}/${version}.json`;
+  return annotation(severity, file, title, `${why} ${remedy}`);
 }
 
 /** Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands */
@@ -128,10 +150,10 @@ function linesOf(finding: ReportedFinding): string[] {
   const { refusedStored, refusedWritten } = finding;
   const values = [before === undefined ? '' : `was ${shown(before)}`, after === undefined ? '' : `is ${shown(after)}`];
   return [
-    `${severity.toUpperCase()} ${rule}  ${type} ${version}${field === '' ? '' : `  ${field}`}`,
+    `${severity.toUpperCase()} ${rule}  ${nameOf({ type, version })}${field === '' ? '' : `  ${field}`}`,
     line('at', [pointer === '' ? '(the data)' : pointer, ...values.filter((text) => text !== '')].join('  ')),
     line('why', why),
-    ...(refusedStored === undefined ? [] : [line('refused', `stored by old code: ${shown(refusedStored)}`)]),
+    ...(refusedStored === undefined ? [] : [line('refused', `${version === undefined ? 'sent' : 'stored'} by old code: ${shown(refusedStored)}`)]),
     ...(refusedWritten === undefined ? [] : [line('refused', `by old code: ${shown(refusedWritten)}`)]),
     line('readers', readers.join(', ') || 'none in this fleet'),
     line('remedy', remedy),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readCommitted, writeCommitted } from '../../../contracts/committed.js';
-import { checkCatalogue, outdatedFiles } from '../../../contracts/gate.js';
+import { checkContracts, outdatedContracts } from '../../../contracts/contracts.js';
 import { withoutNewest } from '../../../contracts/replace.js';
 import { MIN_SAMPLES } from '../../../contracts/samples.js';
 import { definitionOf, type Definitions } from '../../../events/definitions.js';
@@ -9,12 +9,12 @@ import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { collect } from '../../shared/input/arguments.js';
-import { reportResult } from './check.js';
+import { contractsOf, reportResult } from './check.js';
 
 export function registerWrite(schemas: Command, context: Context): void {
   schemas
     .command('write')
-    .description('write the schemas of the catalogue, and samples of their data, to files; refused with exit code 1 if a change breaks readers')
+    .description('write the schemas of the catalogue, samples of their data, and the OpenAPI document of the API to files; refused with exit code 1 if a change breaks readers')
     .option(
       '--replace <type@version>',
       'replace the files of the newest version of a type, which no process has written yet; can be repeated',
@@ -33,16 +33,17 @@ export function registerWrite(schemas: Command, context: Context): void {
 
 async function runWrite({ replace }: { replace: string[] }, context: Context): Promise<void> {
   const fleet = await context.fleet();
-  const { definitions } = fleet.catalogue;
+  const contracts = contractsOf(fleet, context);
+  const { definitions } = contracts;
   const committed = replace
     .map((version) => requireNewest(definitions, version))
     .reduce((kept, type) => withoutNewest(definitions, kept, type), await readCommitted(context.cwd));
-  const result = checkCatalogue(definitions, committed);
+  const result = checkContracts(contracts, committed);
   if (result.findings.length + result.sampleFindings.length > 0) {
     const errors = await reportResult(fleet, result, { outdated: [] }, context);
     if (errors > 0) throw new CommandFailed('a change breaks readers');
   }
-  const outdated = outdatedFiles(definitions, committed);
+  const outdated = outdatedContracts(contracts, committed);
   const written = await writeCommitted(context.cwd, outdated);
   for (const path of written) context.print(path);
   if (written.length === 0) context.say('Every file is up to date.');

@@ -8,6 +8,7 @@ import * as schemas from '../../../../src/cli/commands/schemas/index.js';
 import { event } from '../../../../src/events/definition.js';
 import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { defineRoute } from '../../../../src/api/route.js';
 import { runCommand } from '../../../support/command.js';
 
 function fleetWith(shape: Record<string, z.ZodType>) {
@@ -134,6 +135,43 @@ describe('the command schemas', () => {
     expect((await run(after, 'write')).code).to.equal(0);
     await permit({ ...exception('9999-12-31'), reason: '' });
     expect((await run(after, 'check')).said).to.contain('schemas/exceptions.json').and.contain('reason');
+  });
+
+  it('writes and compares the OpenAPI document of an API', async () => {
+    const api = (shape: Record<string, z.ZodType>, ...args: string[]) => {
+      const body = z.strictObject({ sku: z.string(), ...shape });
+      const routes = [
+        defineRoute({ method: 'post', path: '/orders', body, handler: async () => ({ status: 201 }) }),
+        defineRoute({ method: 'get', path: '/orders', handler: async () => ({ status: 200 }) }),
+      ];
+      const fleet = defineFleet({ catalogue: baseCatalogue, workers: [], api: { store: 'core', routes } });
+      return runCommand({ modules: [schemas], fleet, env: {}, cwd }, ['schemas', ...args]);
+    };
+    expect((await api({}, 'write')).out).to.match(/^schemas\/openapi\.json$/m);
+    expect((await api({}, 'check')).out).to.match(/^\d+ versions and \d operations compared: 0 errors, 0 warnings\n$/);
+    const note = { note: z.string() };
+    const { code, out } = await api(note, 'check');
+    expect(code).to.equal(1);
+    expect(out).to.contain(
+      [
+        'ERROR field-added-required  POST /orders  body.note',
+        '  at        /paths/~1orders/post/requestBody/content/application~1json/schema/properties/note  is {"type":"string"}',
+        '  why       Requests of old clients do not have the field.',
+        '  refused   sent by old code: {"path":{},"query":{},"header":{},"body":{"sku":"text"}}',
+        '  readers   clients of the API',
+        '  remedy    Make it optional until every server and client of the old release is gone.',
+      ].join('\n'),
+    );
+    expect((await api(note, 'check', '--annotations')).out).to.contain(
+      '::error file=schemas/openapi.json,title=field-added-required POST /orders body.note::',
+    );
+    expect((await api(note, 'write')).code).to.equal(1);
+    const [finding] = (JSON.parse((await api(note, 'check', '--json')).out) as { findings: object[] }).findings;
+    const { rule, type, pointer } = finding as Record<string, string>;
+    const exception = { rule, type, pointer, reason: 'no client is left', until: '9999-12-31' };
+    await writeFile(join(cwd, 'schemas/exceptions.json'), JSON.stringify([exception]));
+    expect((await api(note, 'write')).code).to.equal(0);
+    expect((await api(note, 'check')).code).to.equal(0);
   });
 
   it('fails for an unknown git reference without touching a file', async () => {
