@@ -95,6 +95,8 @@ export interface Tx {
   cancelTimer(id: string): Promise<boolean>;
   /** Moves a checkpoint from `from` to `to`; false, without a change, when it is not at `from`. New ones are at 0. */
   moveCheckpoint(name: string, from: number, to: number): Promise<boolean>;
+  /** Calls the listeners of `Store.onNotify` after the commit. */
+  notify(topic: string): Promise<void>;
 }
 
 /** Exclusive leadership for a limited time. The epoch rises with every change of holder, so that writes of a former
@@ -199,6 +201,10 @@ export interface Store {
   /** Calls back after commits with new events or timers, including those of other processes (within `pollInterval`).
    *  Returns a function that unregisters the listener. */
   onAppend(listener: () => void): () => void;
+  /** Calls back after commits with a `Tx.notify` of this topic, including those of other processes (within
+   *  `pollInterval`). Several commits may cause one call, and there may be a call without a commit. Returns a function
+   *  that unregisters the listener. */
+  onNotify(topic: string, listener: () => void): () => void;
   /** Runs the owner's pending migrations in order, each once. Rejects with `store.migration_changed` when the SQL of
    *  a completed one has changed. */
   migrate(owner: string, migrations: readonly Migration[]): Promise<void>;

@@ -540,6 +540,13 @@ export function storeContract(
         await notified(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
       });
 
+      it('notifies the listeners of a topic after the commit', async () => {
+        const heard: string[] = [];
+        for (const topic of ['a', 'b']) store.onNotify(topic, () => heard.push(topic));
+        await notifiedOf(store, 'a', () => store.transaction((tx) => tx.notify('a')));
+        expect(heard).to.deep.equal(['a']);
+      });
+
       it('on close, commits waiting writes and rejects new ones', async () => {
         const waiting = [1, 2, 3].map((n) => store.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]));
         await store.close();
@@ -561,8 +568,17 @@ export function storeContract(
 
 /** Resolves when a store notifies of new events. */
 function notified(who: Store, act: () => Promise<unknown>): Promise<void> {
+  return called((listener) => who.onAppend(listener), act);
+}
+
+/** Resolves when a store notifies of a topic. */
+function notifiedOf(who: Store, topic: string, act: () => Promise<unknown>): Promise<void> {
+  return called((listener) => who.onNotify(topic, listener), act);
+}
+
+function called(register: (listener: () => void) => () => void, act: () => Promise<unknown>): Promise<void> {
   return new Promise<void>((resolve, reject) => {
-    const stop = who.onAppend(() => {
+    const stop = register(() => {
       stop();
       resolve();
     });
@@ -583,6 +599,13 @@ function sharingContract(store: () => Store, open: () => Promise<Store>): void {
     it('notify each other of new events', async () => {
       const other = await open();
       await notified(other, () => store().append('x/1', 'any', [eventOf('x/1')]));
+    });
+
+    it('notify each other of topics', async () => {
+      const other = await open();
+      for (let n = 0; n < 3; n++) {
+        await notifiedOf(other, 'a', () => store().transaction((tx) => tx.notify('a')));
+      }
     });
 
     it('read the writes that waited when another store was closed', async () => {

@@ -7,6 +7,8 @@ import type { Connection } from '../sqlite/connection.js';
 import { StateReader } from '../sqlite/read/read-state.js';
 import { applySchema, assignStoreId } from '../sqlite/tables/schema.js';
 import { SqliteStore } from '../sqlite/sqlite-store.js';
+import { APPENDS } from '../sqlite/write/commit-watch.js';
+import { Listeners } from '../listeners.js';
 import { noCommitLog } from '../sqlite/write/wal-sync.js';
 import { Writer } from '../sqlite/write/writer.js';
 import { MemoryCommitter, type Committed } from './committer.js';
@@ -43,15 +45,15 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
   db.pragma('foreign_keys = ON');
   const archive = new ArchiveFile(undefined);
   const writer = new Writer(db, clock, archive);
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
   const state = new StateReader(db);
   const committer = new MemoryCommitter(writer, {
     nextTimer: () => state.nextTimer(),
     maxWaiting: maxWaiting ?? 10_000,
     onCommit: (committed) => {
       onCommit?.(committed);
-      if (committed.events.length === 0 && writer.timers.scheduled === 0) return;
-      for (const listener of listeners) queueMicrotask(listener);
+      if (committed.events.length > 0 || writer.timers.scheduled > 0) listeners.notify(APPENDS);
+      for (const topic of writer.notified) listeners.notify(topic);
     },
   });
   const store = new SqliteStore({
@@ -64,13 +66,7 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
     log: noCommitLog,
     health: new CommitHealth(),
     watch: {
-      listen(listener) {
-        const entry = () => {
-          listener();
-        };
-        listeners.add(entry);
-        return () => listeners.delete(entry);
-      },
+      listen: (listener, topic = APPENDS) => listeners.add(topic, listener),
       stop: () => {
         listeners.clear();
       },

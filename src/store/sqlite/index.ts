@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { FlotillaError, messageOf } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../store.js';
-import { AppendWatch } from './write/append-watch.js';
+import { CommitWatch } from './write/commit-watch.js';
 import { ArchiveFile, archivePathOf } from './archive/archive-file.js';
 import { CommitHealth } from './write/commit-health.js';
 import { CheckpointThread } from './write/checkpoint-thread.js';
@@ -12,6 +12,7 @@ import { FileGuard, identityOf } from './file-guard.js';
 import { lockPathOf, takeLeaseLock } from './lease-lock.js';
 import { StateReader } from './read/read-state.js';
 import { retryWhileBusy } from './write/retry-while-busy.js';
+import { noticesOf } from './tables/checkpoints.js';
 import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
@@ -77,9 +78,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, health, () => {
       watch.othersCommitted();
     });
-    const timers = new StateReader(db);
-    const watch = new AppendWatch({
-      mark: () => `${writer.history.head()} ${timers.nextTimer() ?? ''}`,
+    const state = new StateReader(db);
+    const watch = new CommitWatch({
+      mark: () => `${writer.history.head()} ${state.nextTimer() ?? ''}`,
+      notices: (topic) => state.checkpoint(noticesOf(topic)),
       poll: () => {
         try {
           lock.noticeOthers();
@@ -119,7 +121,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       onCommitted: (isNotable) => {
         watch.committed();
         checkpoints.committed();
-        if (isNotable) watch.appended();
+        if (isNotable) watch.notify();
+        for (const topic of writer.notified) watch.notify(topic);
       },
       room: () => checkpoints.room(),
     });

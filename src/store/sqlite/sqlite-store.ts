@@ -20,7 +20,7 @@ import type {
 } from '../store.js';
 import { LeaseLedger } from '../leases/lease-ledger.js';
 import type { StoredEvent } from '../stored-event.js';
-import type { AppendWatch } from './write/append-watch.js';
+import type { CommitWatch } from './write/commit-watch.js';
 import type { ArchiveFile } from './archive/archive-file.js';
 import { Archiver } from './archive/archiver.js';
 import type { CommitHealth } from './write/commit-health.js';
@@ -58,7 +58,7 @@ export interface SqliteParts {
   log: CommitLog;
   checkpoints?: Pick<WalCheckpoints, 'close'>;
   health: CommitHealth;
-  watch: Pick<AppendWatch, 'listen' | 'stop'>;
+  watch: Pick<CommitWatch, 'listen' | 'stop'>;
   /** Takes the lock of a lease; see `Store.lockLease`. */
   lockLease: (name: string) => LeaseLock | undefined;
   /** Runs a step that reads committed data. */
@@ -227,6 +227,10 @@ export class SqliteStore implements Store {
 
   onAppend(listener: () => void): () => void {
     return this.parts.watch.listen(listener);
+  }
+
+  onNotify(topic: string, listener: () => void): () => void {
+    return this.parts.watch.listen(listener, topic);
   }
 
   async migrate(owner: string, migrations: readonly Migration[]): Promise<void> {

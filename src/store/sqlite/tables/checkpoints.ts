@@ -17,11 +17,17 @@ export interface LeaseAttempt {
   term: string;
 }
 
+/** The name of the checkpoint that counts the notifications of a topic. */
+export function noticesOf(topic: string): string {
+  return `notices:${topic}`;
+}
+
 /** Checkpoints, and the leases that guard some of them. Works inside the open transaction; each change is one
  *  statement, so that it needs no savepoint. */
 export class Checkpoints {
   readonly #position: Statement;
   readonly #move: Statement;
+  readonly #advance: Statement;
   readonly #lease: Statement;
   readonly #writeLease: Statement;
   readonly #release: Statement;
@@ -34,6 +40,10 @@ export class Checkpoints {
     this.#move = db.prepare<unknown[]>(
       `INSERT INTO flotilla_checkpoints (name, position) VALUES (?, ?)
        ON CONFLICT DO UPDATE SET position = excluded.position`,
+    );
+    this.#advance = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_checkpoints (name, position) VALUES (?, 1)
+       ON CONFLICT DO UPDATE SET position = position + 1`,
     );
     this.#lease = db.prepare<unknown[]>('SELECT holder, epoch, expires, ttl FROM flotilla_leases WHERE name = ?');
     this.#writeLease = db.prepare<unknown[]>(
@@ -54,6 +64,11 @@ export class Checkpoints {
     if (this.position(name) !== from) return false;
     this.#move.run(name, to);
     return true;
+  }
+
+  /** Moves a checkpoint by one. */
+  advance(name: string): void {
+    this.#advance.run(name);
   }
 
   moveLeased(lease: Lease, from: number, to: number): boolean {

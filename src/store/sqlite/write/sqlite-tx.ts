@@ -80,6 +80,12 @@ export class SqliteTx implements Tx {
     return this.#write(() => this.writer.checkpoints.move(name, from, to));
   }
 
+  notify(topic: string): Promise<void> {
+    return this.#write(() => {
+      this.writer.notify(topic);
+    });
+  }
+
   #write<T>(step: () => T): Promise<T> {
     return this.#do(() => {
       this.#guard();

@@ -1,7 +1,7 @@
 import { EventAppender } from './append-events.js';
 import type { ArchiveFile } from '../archive/archive-file.js';
 import { ArchivedMarks } from '../archive/archived-marks.js';
-import { Checkpoints } from '../tables/checkpoints.js';
+import { Checkpoints, noticesOf } from '../tables/checkpoints.js';
 import type { Connection, Statement } from '../connection.js';
 import { History } from '../read/history.js';
 import { Inbox } from '../tables/inbox.js';
@@ -33,6 +33,8 @@ export class Writer {
     'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'probe' | 'clearProbes',
     Statement
   >;
+  /** The topics of `Tx.notify` in this transaction; also those of units that were rolled back. */
+  readonly notified = new Set<string>();
   #marks: number[] = [];
 
   constructor(
@@ -77,6 +79,7 @@ export class Writer {
     this.#statements.begin.run();
     this.events.appended = 0;
     this.timers.scheduled = 0;
+    this.notified.clear();
     this.inbox.begin();
     this.archived.begin();
   }
@@ -104,6 +107,11 @@ export class Writer {
     this.#statements.undo.run();
     this.#statements.release.run();
     for (const [index, cache] of this.#caches.entries()) cache.forgetSince(this.#marks[index] ?? 0);
+  }
+
+  notify(topic: string): void {
+    this.notified.add(topic);
+    this.checkpoints.advance(noticesOf(topic));
   }
 
   /** Writes this many bytes in the open transaction. */

@@ -1,3 +1,5 @@
+import { Listeners } from '../../listeners.js';
+
 /** Milliseconds from a hint to the first poll, and between the next ones: another process has written to the log, but
  *  may not have ended its commit. */
 const POLL_DELAYS_AFTER_HINT_MS = [1, 4, 16, 64];
@@ -9,9 +11,14 @@ const POLL_DELAY_AFTER_OWN_MS = 20;
 /** While the system reports commits, polls without a hint are only a safety net and so many times rarer. */
 const SAFETY_FACTOR = 20;
 
-export interface AppendWatchOptions {
+/** The topic of new events and timers. */
+export const APPENDS = '';
+
+export interface CommitWatchOptions {
   /** Returns a value that changes with every new event and timer. */
   mark: () => string;
+  /** Returns how often the topic was notified by `Tx.notify`. */
+  notices: (topic: string) => number;
   /** Checks for commits of other processes; calls `othersCommitted` if it finds any. */
   poll: () => void;
   /** Milliseconds between polls if the system reports no commits. */
@@ -21,31 +28,31 @@ export interface AppendWatchOptions {
   hints: (onHint: () => void, onEnd: () => void) => () => void;
 }
 
-/** Notifies listeners of new events and timers: of this process's commits immediately, of other processes' shortly after
- *  a hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
-export class AppendWatch {
-  readonly #listeners = new Set<() => void>();
+/** Notifies listeners of new events and timers, and of topics: of this process's commits immediately, of other processes'
+ *  shortly after a hint, or within the poll interval. Polls only while there are listeners, and does not keep the process
+ *  alive. */
+export class CommitWatch {
+  readonly #listeners = new Listeners();
   #stopPolling: (() => void) | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
   #step = 0;
   #hinted = false;
   /** Whether this process has committed since the last hint. */
   #committed = false;
-  #mark: string;
+  readonly #marks = new Map<string, string>();
 
-  constructor(private readonly options: AppendWatchOptions) {
-    this.#mark = options.mark();
+  constructor(private readonly options: CommitWatchOptions) {
+    this.#marks.set(APPENDS, options.mark());
   }
 
-  listen(listener: () => void): () => void {
-    const entry = () => {
-      listener();
-    };
-    this.#listeners.add(entry);
+  /** @param topic @default new events and timers */
+  listen(listener: () => void, topic = APPENDS): () => void {
+    if (!this.#marks.has(topic)) this.#marks.set(topic, this.#markOf(topic));
+    const stop = this.#listeners.add(topic, listener);
     this.#stopPolling ??= this.#startPolling();
     return () => {
-      this.#listeners.delete(entry);
-      if (this.#listeners.size === 0) this.stop();
+      stop();
+      if (this.#listeners.isEmpty) this.stop();
     };
   }
 
@@ -61,16 +68,22 @@ export class AppendWatch {
 
   /** Called after another process has committed, possibly without events. */
   othersCommitted(): void {
-    if (this.#listeners.size === 0) return;
-    const mark = this.options.mark();
-    if (mark === this.#mark) return;
-    this.#mark = mark;
-    this.appended();
+    for (const topic of this.#listeners.topics) {
+      const mark = this.#markOf(topic);
+      if (mark === this.#marks.get(topic)) continue;
+      this.#marks.set(topic, mark);
+      this.#listeners.notify(topic);
+    }
   }
 
-  /** Notifies each listener in a separate microtask, so that an exception in one cannot end the calling loop. */
-  appended(): void {
-    for (const listener of this.#listeners) queueMicrotask(listener);
+  /** Notifies the listeners of a topic. @param topic @default new events and timers */
+  notify(topic = APPENDS): void {
+    this.#listeners.notify(topic);
+  }
+
+  #markOf(topic: string): string {
+    const { mark, notices } = this.options;
+    return topic === APPENDS ? mark() : String(notices(topic));
   }
 
   #startPolling(): () => void {

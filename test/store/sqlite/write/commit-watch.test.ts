@@ -1,11 +1,11 @@
 import { mock } from 'node:test';
 import { expect } from 'chai';
 import { createEvent, originContext } from '../../../../src/events/create.js';
-import { AppendWatch } from '../../../../src/store/sqlite/write/append-watch.js';
+import { CommitWatch } from '../../../../src/store/sqlite/write/commit-watch.js';
 import { shop } from '../../../support/shop.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
-describe('the append watch of a SQLite store', () => {
+describe('the commit watch of a SQLite store', () => {
   let temp: TempStore;
   beforeEach(async () => {
     temp = await createTempStore();
@@ -55,12 +55,13 @@ describe('the append watch of a SQLite store', () => {
 describe('polls for commits of other processes', () => {
   let polls = 0;
   let hint = () => {};
-  let watch: AppendWatch;
+  let watch: CommitWatch;
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     polls = 0;
-    watch = new AppendWatch({
+    watch = new CommitWatch({
       mark: () => '',
+      notices: () => 0,
       poll: () => (polls += 1),
       interval: 3_600_000,
       hints(onHint) {
