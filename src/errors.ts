@@ -37,7 +37,8 @@ export const errors = {
   'contract.unknown_type': {
     disposal: 'reject',
     message: 'No such event type in the catalogue',
-    remedy: 'Correct the type, or add it to the catalogue and deploy the worker.',
+    remedy:
+      'Correct the type, or add it to the catalogue and deploy the worker; quarantined messages are then released.',
   },
   'contract.unverified_source': {
     disposal: 'reject',
@@ -47,7 +48,9 @@ export const errors = {
   'contract.newer_version': {
     disposal: 'reject',
     message: 'The event has a newer schema version than this worker reads',
-    remedy: 'Deploy the worker with the newer schema and a handler of that version, then replay the dead letter.',
+    remedy:
+      'Deploy the worker with the newer schema and a handler of that version; quarantined messages are then released. ' +
+      'Replay dead letters.',
   },
   'contract.retired_version': {
     disposal: 'reject',
@@ -350,6 +353,11 @@ export const errors = {
     disposal: 'reject',
     message: 'The process ended several times while handling this message',
     remedy: 'Find the cause of the exits in the log of the worker, fix it, then replay the dead letter.',
+  },
+  'worker.behind_quarantined': {
+    disposal: 'reject',
+    message: 'An earlier message of the same subject is quarantined',
+    remedy: 'Deploy the worker with the newer schema; the messages of the subject are then released in order.',
   },
   'worker.unavailable': {
     disposal: 'retry',

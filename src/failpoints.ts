@@ -11,6 +11,9 @@ export type Failpoint =
   | 'worker.committed' // committed, not yet acked
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
+  | 'worker.quarantine_stored' // row of a quarantined message committed, its copy not yet published
+  | 'worker.quarantine_confirmed' // copy in the quarantine confirmed, original not yet acked
+  | 'worker.quarantine_removed' // row of a released message deleted, the message not yet acked
   | 'saga.advanced' // decided and written, not yet committed
   | 'journal.committed' // a batch of the log committed together with its checkpoint
   | 'journal.filled' // a batch from a store committed, the rest of the gap still missing

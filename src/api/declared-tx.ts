@@ -58,4 +58,8 @@ export class DeclaredTx implements Tx {
   moveCheckpoint(name: string, from: number, to: number) {
     return this.tx.moveCheckpoint(name, from, to);
   }
+
+  notify(topic: string) {
+    return this.tx.notify(topic);
+  }
 }

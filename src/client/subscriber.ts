@@ -10,6 +10,8 @@ import { createMetrics } from '../telemetry/metrics.js';
 import { systemClock } from '../concurrency/clock.js';
 import { keyProblem, parseHandlerKey } from '../events/handler-keys.js';
 import { typesMatching, type Handler } from '../events/handler-types.js';
+import { matches } from '../events/patterns.js';
+import { QuarantineLog } from '../worker/quarantine/quarantine-log.js';
 import { InFlightMessages } from '../worker/consumption/in-flight.js';
 import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
 import { ConsumptionGate } from '../worker/consumption/gate.js';
@@ -75,6 +77,9 @@ export async function subscribe<D extends Definitions, const P extends string>(
     definitions: catalogue.definitions,
     requested: version === undefined ? undefined : new Map([[pattern, [version]]]),
     route: ({ type }) => (types.has(type) ? 'handled' : 'ignored'),
+    isBound: (type) => matches(pattern, type),
+    keyOf: ({ source, id }) => ({ consumer: name, source, id }),
+    quarantineLog: new QuarantineLog(logger),
     retryDelays,
     timeout: parseDuration(options.timeout ?? '30s'),
     publisher: broker.createPublisher(),
@@ -110,7 +115,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
   const inFlight = new InFlightMessages(systemClock);
   const consumer = broker.consume(context.names.queue(name), {
     prefetch,
-    onDelivery: (delivery) => inFlight.handle(delivery, pipeline),
+    onDelivery: (delivery) => void inFlight.handle(delivery, pipeline),
   });
   context.gate.control([consumer]);
   return {

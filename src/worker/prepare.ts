@@ -13,9 +13,11 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
+import { hasQueue } from './definition/queues.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
+import { quarantineMigrations } from './quarantine/quarantine-table.js';
 import type { Message } from './pipeline/message.js';
 import type { DeliveryOutcome } from './pipeline/settle.js';
 
@@ -104,9 +106,11 @@ export async function prepareWorker(
 }
 
 /** Creates the missing tables of a worker. */
-export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
+export async function migrateWorker(definition: WorkerDefinition, store: Store): Promise<void> {
+  const { name, migrations, sagas } = definition;
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
+  if (hasQueue(definition)) await store.migrate('quarantine', quarantineMigrations);
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

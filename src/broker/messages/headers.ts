@@ -19,6 +19,9 @@ export const HEADERS = {
   errorMessage: 'flotilla-error-message',
   /** When the message was dead-lettered, RFC 3339. */
   deadAt: 'flotilla-dead-at',
+  /** When the message was quarantined first, RFC 3339, and the code of the reason. Only in the quarantine. */
+  quarantinedAt: 'flotilla-quarantined-at',
+  quarantinedFor: 'flotilla-quarantined-for',
   /** How often it was replayed from the dead letters. */
   replays: 'flotilla-replays',
   /** The subject of the event, if any; readable without parsing the body. */

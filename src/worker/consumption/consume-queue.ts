@@ -4,13 +4,17 @@ import type { StreamConsumerState } from '../../event-log/consumers/stream-consu
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { CircuitBreaker, CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
-import { routeOf } from '../definition/queues.js';
+import { isBound, routeOf } from '../definition/queues.js';
 import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
+import { inboxKey } from '../pipeline/inbox-key.js';
 import { workerPipeline } from '../pipeline/index.js';
 import { ABANDON_AFTER_TIMEOUTS, OverdueHandlers } from '../pipeline/overdue-handlers.js';
 import { StartMarks } from '../pipeline/start-marks.js';
 import type { PreparedWorker } from '../prepare.js';
+import { forgetSettled } from '../quarantine/forget-settled.js';
+import { QuarantineLog } from '../quarantine/quarantine-log.js';
+import { QuarantineRecord } from '../quarantine/quarantine-record.js';
 import { feedDeliveries } from './delivery-feed.js';
 import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
@@ -52,13 +56,17 @@ export interface QueueConsumption {
 export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const { definition, broker, names, logger, clock, ending } = worker;
   const { name, prefetch } = definition;
-  const inFlight = new InFlightMessages(clock, worker.observe);
+  const quarantined = new QuarantineRecord(worker.store, name);
   const gate = new ConsumptionGate(prefetch, clock);
+  const inFlight = new InFlightMessages(clock, {
+    beforeSettle: forgetSettled(quarantined, gate, worker),
+    observe: worker.observe,
+  });
   const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
-  const context = pipelineContext(worker, gate, circuitBreaker);
+  const context = pipelineContext(worker, { gate, circuitBreaker, quarantined });
   const { overdueHandlers, unpublished, publisher } = context;
   const pipeline = workerPipeline(context);
-  const onDelivery = (delivery: Delivery) => inFlight.handle(delivery, pipeline);
+  const onDelivery = (delivery: Delivery) => void inFlight.handle(delivery, pipeline);
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
   gate.control(log === undefined ? [consumer] : [consumer, log]);
@@ -88,6 +96,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       await consumer.close();
       await log?.close();
       await publisher.close();
+      quarantined.close();
     },
   };
 }
@@ -95,14 +104,15 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
 /** The dependencies of the worker's middleware. */
 function pipelineContext(
   worker: PreparedWorker,
-  gate: ConsumptionGate,
-  circuitBreaker: CircuitBreaker,
+  parts: { gate: ConsumptionGate; circuitBreaker: CircuitBreaker; quarantined: QuarantineRecord },
 ): WorkerPipelineContext {
   const { definition, store, broker, logger, metrics, clock } = worker;
   const { name, definitions, requested, retryDelays, timeout, prefetch } = definition;
   const { signal } = worker.ending;
+  const { gate } = parts;
   const context: WorkerPipelineContext = {
     ...worker,
+    ...parts,
     name,
     definitions,
     requested,
@@ -112,10 +122,11 @@ function pipelineContext(
       const route = routeOf(definition, event.type);
       return route === 'handled' && definition.accepts?.(event) === false ? 'ignored' : route;
     },
+    isBound: (type) => isBound(definition, type),
+    keyOf: (event, replay) => inboxKey(definition, event, replay),
     publisher: broker.createPublisher(),
-    circuitBreaker,
     startMarks: new StartMarks({ store, gate, logger, clock, signal }),
-    gate,
+    quarantineLog: new QuarantineLog(logger),
     isHandled: async ({ key }) => key !== undefined && store.handled(key),
     onRetriesExhausted: (message, error) => commitRetriesExhausted(context, message, error),
     abandonAfterTimeouts: worker.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,

@@ -10,7 +10,8 @@ import {
 import { BEFORE_FIRST, positionOf, type LogPosition } from '../../event-log/positions/position.js';
 import { newestEntry } from '../../event-log/reading/log-bounds.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
-import { routeOf } from '../definition/queues.js';
+import { definitionOf } from '../../events/definitions.js';
+import { isBound, routeOf } from '../definition/queues.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { PreparedWorker } from '../prepare.js';
 import { DeliveryBuffer } from './delivery-buffer.js';
@@ -157,12 +158,13 @@ class FeedSession {
   }
 }
 
-/** A stream entry that is not an event is not delivered: it also reaches the queues whose bindings match its routing
+/** An event of an unknown type that the worker binds is delivered, to be quarantined. A stream entry that is not an event is not delivered: it also reaches the queues whose bindings match its routing
  *  key, and is dead-lettered there. */
 function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
   try {
     const { type } = parseEnvelope(entry);
-    return routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
+    const isUnknown = definitionOf(definition.definitions, type) === undefined && isBound(definition, type);
+    return isUnknown || routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
   } catch (error) {
     if (error instanceof FlotillaError) return 'invalid';
     throw error;

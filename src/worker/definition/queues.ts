@@ -37,6 +37,11 @@ export function withOverrides(
   };
 }
 
+/** Whether the worker binds the type. */
+export function isBound({ handlers }: Pick<WorkerDefinition, 'handlers'>, type: string): boolean {
+  return handlers.some(({ pattern }) => matches(pattern, type));
+}
+
 /** How the worker treats a type. A wildcard binding also delivers commands that other workers handle: `ignored`. */
 export function routeOf(worker: WorkerDefinition, type: string): 'handled' | 'ignored' | 'unknown' {
   if (worker.handlerOf.has(type)) return 'handled';

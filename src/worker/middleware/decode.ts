@@ -8,7 +8,7 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
 /** Decodes the body as an event of the catalogue and verifies its publisher. Rejects invalid messages with a
  *  `contract.*` code. */
-export const decode: Middleware = (next, { name, definitions, requested, route, verify, emitters }) => {
+export const decode: Middleware = (next, { name, definitions, requested, route, keyOf, verify, emitters }) => {
   return (message) => {
     const { delivery } = message;
     const envelope = parseEnvelope(delivery);
@@ -16,7 +16,7 @@ export const decode: Middleware = (next, { name, definitions, requested, route, 
     const event = upcast(definitions, envelope, requested);
     requireTrusted(event, { definitions, emitters, origin: delivery.origin });
     message.event = event;
-    message.key = { consumer: name, source: event.source, id: event.id };
+    message.key = keyOf(event, message.replay);
     switch (route(event)) {
       case 'handled':
         return next(message);
@@ -28,8 +28,9 @@ export const decode: Middleware = (next, { name, definitions, requested, route, 
   };
 };
 
-/** An event must be signed and come from a service that emits its type, unless its type allows its source by `fromOutside`. */
-function requireTrusted(
+/** An event must be signed and come from a service that emits its type, unless its type allows its source by `fromOutside`.
+ *  Throws `contract.unsigned` or `contract.foreign_source`. */
+export function requireTrusted(
   { type, source }: EventEnvelope,
   { definitions, emitters, origin }: Pick<PipelineContext, 'definitions' | 'emitters'> & Pick<Delivery, 'origin'>,
 ): void {

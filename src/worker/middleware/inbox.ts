@@ -5,21 +5,17 @@ import { Emissions, runEffects } from '../handler/effects.js';
 import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { InboxKey } from '../../store/store.js';
-import type { WorkerDefinition } from '../definition/worker-definition.js';
-import type { ReplayHeaders } from '../pipeline/replay-headers.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
 /** Handles an event once: reads the inbox before handling, and writes the inbox row in the transaction that also
  *  contains the deferred writes of the handler. Two deliveries of one event in this process are handled sequentially;
- *  between processes, the row decides. Sets the inbox key of the message. */
+ *  between processes, the row decides. */
 export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
-  const { definition, store, startMarks } = context;
+  const { store, startMarks } = context;
   const running = new Map<string, Promise<unknown>>();
   return async (message) => {
-    const { event, delivery, replay } = message;
-    if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
-    const key = inboxKey(definition, event, replay);
-    message.key = key;
+    const { event, delivery, key } = message;
+    if (event === undefined || key === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
     const name = `${key.source} ${key.id}`;
     for (let other = running.get(name); other !== undefined; other = running.get(name)) {
       await settledOrAborted(other, delivery.lost);
@@ -62,19 +58,6 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     return isFirst ? 'done' : 'duplicate';
   }
 };
-
-/** The key of the inbox row, under which the worker handles an event once. A worker with `replay: 'idempotent'` has a
- *  separate key for each replay with `--again`: each replay handles an event once, however often it is interrupted. A
- *  worker with `replay: 'reset'` uses the ordinary key: the reset empties its inbox, and the first of the live and the
- *  replayed delivery counts. */
-function inboxKey(
-  { name, replay }: Pick<WorkerDefinition, 'name' | 'replay'>,
-  { source, id }: Pick<EventEnvelope, 'source' | 'id'>,
-  sentBy: Pick<ReplayHeaders, 'run' | 'again'> | undefined,
-): InboxKey {
-  const ofRun = replay === 'idempotent' && sentBy?.again === true;
-  return { consumer: ofRun ? `${name}:replay:${sentBy.run}` : name, source, id };
-}
 
 /** Resolves when the work settles or the signal aborts. */
 async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

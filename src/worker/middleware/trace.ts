@@ -3,7 +3,15 @@ import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/message.js';
 
-const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
+const OUTCOMES: readonly DeliveryOutcome[] = [
+  'done',
+  'duplicate',
+  'ignored',
+  'retried',
+  'dead',
+  'quarantined',
+  'returned',
+];
 
 /** Outermost: measures and logs each message, and maps every error to an outcome. */
 export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {

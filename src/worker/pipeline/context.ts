@@ -5,7 +5,7 @@ import type { Names } from '../../broker/topology/topology.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { RequestedVersions } from '../../events/read-as.js';
-import type { Store } from '../../store/store.js';
+import type { InboxKey, Store } from '../../store/store.js';
 import type { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -13,9 +13,12 @@ import type { UndeclaredEmits } from '../../telemetry/undeclared-emits.js';
 import type { Clock } from '../../concurrency/clock.js';
 import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { QuarantineLog } from '../quarantine/quarantine-log.js';
+import type { QuarantineRecord } from '../quarantine/quarantine-record.js';
 import type { OverdueHandlers } from './overdue-handlers.js';
 import type { HandleMessage, Message } from './message.js';
 import type { ConsumptionGate } from '../consumption/gate.js';
+import type { ReplayHeaders } from './replay-headers.js';
 import type { StartMarks } from './start-marks.js';
 
 /** The services that emit a type, by type. */
@@ -30,6 +33,13 @@ export interface PipelineContext {
   /** Whether a handler handles the event; `ignored` for commands that a wildcard binding delivers and another worker
    *  handles, and for events that the worker does not accept. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
+  /** Whether a binding of the worker delivers the type. */
+  readonly isBound: (type: string) => boolean;
+  /** The key under which the event counts as handled. */
+  readonly keyOf: (event: Pick<EventEnvelope, 'source' | 'id'>, replay: ReplayHeaders | undefined) => InboxKey;
+  /** The quarantined messages of the worker; a subscriber has no record of them. */
+  readonly quarantined?: QuarantineRecord | undefined;
+  readonly quarantineLog: QuarantineLog;
   /** The services that emit each type; types that are not listed are accepted from any source. Undefined: not known. */
   readonly emitters?: Emitters | undefined;
   /** In milliseconds, one for each attempt after the first. */
@@ -65,6 +75,7 @@ export interface PipelineContext {
 export interface WorkerPipelineContext extends PipelineContext {
   readonly definition: WorkerDefinition;
   readonly store: Store;
+  readonly quarantined: QuarantineRecord;
   readonly circuitBreaker: CircuitBreaker;
   readonly startMarks: StartMarks;
   /** The result of `setup`. */

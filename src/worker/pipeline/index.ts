@@ -5,6 +5,8 @@ import { crashLoop } from '../middleware/crash-loop.js';
 import { deadLetter } from '../middleware/dead-letter.js';
 import { decode } from '../middleware/decode.js';
 import { inbox } from '../middleware/inbox.js';
+import { follow } from '../middleware/follow.js';
+import { quarantine } from '../middleware/quarantine.js';
 import { retry } from '../middleware/retry.js';
 import { runHandler } from '../middleware/run-handler.js';
 import { timeout } from '../middleware/timeout.js';
@@ -16,7 +18,9 @@ const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
   trace,
   deadLetter,
   retry,
+  quarantine,
   decode,
+  follow,
   inbox,
   circuitBreaker,
   crashLoop,
@@ -24,7 +28,7 @@ const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
 ];
 
 /** The lifecycle at a subscriber, which has no store: at-least-once delivery, retries, dead letters. */
-const subscriberMiddleware: readonly Middleware[] = [trace, deadLetter, retry, decode, timeout];
+const subscriberMiddleware: readonly Middleware[] = [trace, deadLetter, retry, quarantine, decode, timeout];
 
 /** The pipeline of a worker. Never rejects. */
 export function workerPipeline(context: WorkerPipelineContext): HandleMessage {

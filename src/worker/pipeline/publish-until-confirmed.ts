@@ -25,11 +25,8 @@ export async function publishUntilConfirmed(
   const { delivery } = message;
   const gone = AbortSignal.any([delivery.lost, signal]);
   const { body, exchange, routingKey } = delivery;
-  const headers: Fields = {
-    [HEADERS.exchange]: exchange,
-    [HEADERS.routingKey]: routingKey,
-    ...delivery.properties.headers,
-  };
+  const { [HEADERS.quarantinedAt]: _at, [HEADERS.quarantinedFor]: _for, ...given } = delivery.properties.headers;
+  const headers: Fields = { [HEADERS.exchange]: exchange, [HEADERS.routingKey]: routingKey, ...given };
   const properties = republished({ ...delivery.properties, headers }, target.headers);
   try {
     for (let pause = FIRST_RETRY_MS; !gone.aborted; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {

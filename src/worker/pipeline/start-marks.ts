@@ -2,12 +2,10 @@ import { messageOf } from '../../errors.js';
 import type { InboxKey, Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Clock } from '../../concurrency/clock.js';
-import { sleep } from '../../concurrency/sleep.js';
 import type { Message } from './message.js';
+import { untilStored } from './until-stored.js';
 import type { ConsumptionGate } from '../consumption/gate.js';
 
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5000;
 /** How many messages with remaining marks this process remembers. */
 const MAX_SURVIVED_MARKS = 10_000;
 
@@ -40,23 +38,18 @@ export class StartMarks {
   async remove(message: Message, key: InboxKey): Promise<void> {
     if (!message.hasStartMark) return;
     const { store, gate, logger, clock, signal } = this.options;
-    const gone = AbortSignal.any([message.delivery.lost, signal]);
-    for (let wait = FIRST_RETRY_MS; !gone.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-      try {
-        await store.clearStarts(key);
-        this.#survived.delete(nameOf(key));
-        return;
-      } catch (error) {
-        if (wait === FIRST_RETRY_MS) {
-          logger.warn(`A message stays in flight until the store accepts commits again: ${messageOf(error)}`, {
-            event: key.id,
-          });
-          gate.pauseAfterError();
-        }
-        await sleep(wait, gone, clock.after);
-      }
-    }
-    this.#remember(nameOf(key));
+    const removed = await untilStored(() => store.clearStarts(key), {
+      gone: AbortSignal.any([message.delivery.lost, signal]),
+      clock,
+      onFirstFailure(error) {
+        logger.warn(`A message stays in flight until the store accepts commits again: ${messageOf(error)}`, {
+          event: key.id,
+        });
+        gate.pauseAfterError();
+      },
+    });
+    if (removed) this.#survived.delete(nameOf(key));
+    else this.#remember(nameOf(key));
   }
 
   #remember(name: string): void {

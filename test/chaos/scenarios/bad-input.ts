@@ -175,7 +175,7 @@ async function wrongOnTheExchange({ fleet }: ChaosRun): Promise<void> {
     ['contract.not_an_event', text(null)],
     ['contract.not_an_event', text({ ...good, id: '' })],
     ['contract.unknown_type', text({ ...good, id: randomUUID(), type: 'payment.unheard_of' })],
-    ['contract.newer_version', text({ ...good, id: randomUUID(), dataschema: 'urn:flotilla:payment.process:99' })],
+    ['contract.unsigned', text({ ...good, id: randomUUID(), dataschema: 'urn:flotilla:payment.process:99' })],
     ['contract.invalid_data', text({ ...good, id: randomUUID(), data: { orderId: 7 } })],
     ['contract.too_large', Buffer.alloc(5 * 1024 * 1024, 'x')],
     ['contract.content_type', text(good), 'text/plain'],

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '../../../broker/broker.js';
-import { failedKey, namesFor } from '../../../broker/topology/topology.js';
+import { failedKey, namesFor, type FailedTarget } from '../../../broker/topology/topology.js';
 import { matches } from '../../../events/patterns.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import { FlotillaError } from '../../../errors.js';
@@ -19,9 +19,8 @@ const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
  *  other; returns failed messages to their queue after the retry delay. */
 export class Network {
   readonly #queues = new Map<string, SimulatedQueue>();
-  /** The targets of failed messages, by exchange and routing key: back to the worker after a delay, or to its dead
-   *  letters. */
-  readonly #failed = new Map<string, { worker: string; delay: number | 'dead' }>();
+  /** The targets of failed messages, by exchange and routing key. */
+  readonly #failed = new Map<string, { worker: string; target: FailedTarget }>();
   readonly #seen = new Map<string, number>();
 
   constructor(
@@ -34,8 +33,8 @@ export class Network {
   ) {
     for (const { name, retryDelays } of definitions) {
       this.#queues.set(name, new SimulatedQueue(state.clock.after));
-      for (const delay of [...retryDelays, 'dead'] as const) {
-        this.#failed.set(`${names.failed(name)} ${failedKey(delay)}`, { worker: name, delay });
+      for (const target of [...retryDelays, 'dead', 'newer'] as const) {
+        this.#failed.set(`${names.failed(name)} ${failedKey(target)}`, { worker: name, target });
       }
     }
   }
@@ -67,19 +66,20 @@ export class Network {
     }
   }
 
-  /** Routes the copy of a failed message. Throws `broker.returned` if no queue matches. */
+  /** Routes the copy of a failed message; one in the quarantine stays there, because a simulated fleet has one release.
+   *  Throws `broker.returned` if no queue matches. */
   publishCopy({ exchange, routingKey, body, properties }: OutgoingMessage, original: QueuedMessage): void {
     const { number, title, name } = original;
     const headers = properties.headers ?? {};
     const copy = { number, title, name, exchange, routingKey, body, properties: { ...properties, headers } };
-    const target = this.#failed.get(`${exchange} ${routingKey}`);
-    if (target === undefined) {
+    const found = this.#failed.get(`${exchange} ${routingKey}`);
+    if (found === undefined) {
       throw new FlotillaError('broker.returned', `exchange "${exchange}", routing key "${routingKey}"`);
     }
-    const { worker, delay } = target;
-    if (delay !== 'dead') {
-      this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, position: 0 }, delay);
-    } else {
+    const { worker, target } = found;
+    if (typeof target === 'number') {
+      this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, position: 0 }, target);
+    } else if (target === 'dead') {
       this.state.clock.after(this.state.latencies.hop(`dead ${name}`), () =>
         this.options.onDead(worker, { ...copy, returns: 0, position: 0 }),
       );

@@ -146,6 +146,7 @@ export class SimulatedProcess implements CrashableProcess {
       duplicate: '  was handled already',
       retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
       dead: `  is dead-lettered${reason}${events}`,
+      quarantined: `  is quarantined${reason}`,
       returned: `  goes back to its queue${reason}`,
     };
     this.state.trace.add(this.label, `${message.title}${how}${became[outcome]}`);

@@ -1,0 +1,41 @@
+import { FaultLog } from '../../telemetry/fault-log.js';
+import type { Logger } from '../../telemetry/logger.js';
+
+/** A type in one version that a worker cannot read. */
+export interface UnreadableKind {
+  type: string;
+  version: number | null;
+}
+
+/** Types of other publishers may have any name. */
+const MAX_KINDS = 100;
+
+/** Logs when the worker begins to quarantine a type in a version, and when none of its messages is quarantined any more. */
+export class QuarantineLog {
+  readonly #faults = new Map<string, FaultLog>();
+
+  constructor(private readonly logger: Logger) {}
+
+  began({ type, version, ...fields }: UnreadableKind & { source: string; event: string; code: string }): void {
+    const name = nameOf({ type, version });
+    if (!this.#faults.has(name) && this.#faults.size >= MAX_KINDS) return;
+    const fault = this.#faults.get(name) ?? new FaultLog(this.logger);
+    this.#faults.set(name, fault);
+    fault.failed('Messages that this release cannot read are quarantined', { type, version, ...fields }, name);
+  }
+
+  /** Logs the end for every kind that is not among these. */
+  remaining(kinds: readonly UnreadableKind[]): void {
+    const names = new Set(kinds.map(nameOf));
+    for (const [name, fault] of this.#faults) {
+      if (names.has(name)) continue;
+      fault.recovered('Messages are no longer quarantined', { kind: name });
+      this.#faults.delete(name);
+    }
+  }
+}
+
+/** `order.created 3` */
+function nameOf({ type, version }: UnreadableKind): string {
+  return version === null ? type : `${type} ${version}`;
+}

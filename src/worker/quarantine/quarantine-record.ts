@@ -1,0 +1,114 @@
+import type { Store } from '../../store/store.js';
+import {
+  deleteQuarantined,
+  firstQuarantined,
+  insertQuarantined,
+  isAnyQuarantined,
+  isQuarantined,
+  type EventKey,
+  type QuarantinedMessage,
+} from './quarantine-table.js';
+
+/** The topic that is notified of new rows of a worker. */
+function topicOf(worker: string): string {
+  return `quarantine:${worker}`;
+}
+
+/** The quarantined messages of a worker, as recorded in its store. Knows in memory whether there are any, so that a
+ *  worker without quarantined messages reads nothing for them. */
+export class QuarantineRecord {
+  /** Until it is known, there may be rows. */
+  #mayHaveRows = true;
+  /** How often rows were changed: a look that began before the last change is outdated. */
+  #changes = 0;
+  #looking = false;
+  readonly #bySubject = new Map<string, Promise<unknown>>();
+  readonly #listeners = new Set<() => void>();
+  readonly #stopListening: () => void;
+
+  constructor(
+    private readonly store: Pick<Store, 'query' | 'transaction' | 'onNotify'>,
+    private readonly worker: string,
+  ) {
+    this.#stopListening = store.onNotify(topicOf(worker), () => {
+      this.#changed();
+      for (const listener of this.#listeners) listener();
+    });
+    this.#changed();
+  }
+
+  /** Whether no message of the worker is quarantined, or about to be. Reads memory only; knows of changes by other
+   *  processes shortly after their commit. */
+  get isEmpty(): boolean {
+    return !this.#mayHaveRows && this.#bySubject.size === 0;
+  }
+
+  /** Registers a listener for changes, also those by other processes. Returns a function that unregisters it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Runs the work for one subject at a time, in the order of the calls. */
+  async oneBySubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#bySubject.get(subject);
+    const running = before === undefined ? work() : before.then(work);
+    const settled = running.catch(() => undefined);
+    this.#bySubject.set(subject, settled);
+    try {
+      return await running;
+    } finally {
+      if (this.#bySubject.get(subject) === settled) this.#bySubject.delete(subject);
+    }
+  }
+
+  /** Resolves when the row is durable. */
+  async add(message: QuarantinedMessage): Promise<void> {
+    this.#mayHaveRows = true;
+    this.#changes += 1;
+    await this.store.transaction(async (tx) => {
+      await insertQuarantined(tx.sql, this.worker, message);
+      await tx.notify(topicOf(this.worker));
+    });
+  }
+
+  /** Deletes the row of an event that is not quarantined any more; does nothing without a row. */
+  async remove(event: EventKey): Promise<void> {
+    if (!(await isQuarantined(this.store.query, this.worker, event))) return;
+    await this.store.transaction(async (tx) => {
+      if (await deleteQuarantined(tx.sql, this.worker, event)) await tx.notify(topicOf(this.worker));
+    });
+  }
+
+  /** The message of the subject that was quarantined first. */
+  first(subject: string): Promise<EventKey | undefined> {
+    return firstQuarantined(this.store.query, this.worker, subject);
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.#listeners.clear();
+  }
+
+  #changed(): void {
+    this.#mayHaveRows = true;
+    this.#changes += 1;
+    if (!this.#looking) void this.#look();
+  }
+
+  /** Finds out whether there are rows. Never rejects: without an answer there may be some. */
+  async #look(): Promise<void> {
+    this.#looking = true;
+    try {
+      for (let looked = -1; looked !== this.#changes;) {
+        looked = this.#changes;
+        const found = await isAnyQuarantined(this.store.query, this.worker);
+        if (looked === this.#changes) this.#mayHaveRows = found;
+      }
+    } catch {
+      // the next change looks again
+    } finally {
+      this.#looking = false;
+    }
+  }
+}
