@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { SerialQueue } from '../concurrency/serial-queue.js';
 import { sleep } from '../concurrency/sleep.js';
 import type { Broker, Delivery } from '../broker/broker.js';
 import { errorOf } from '../errors.js';
@@ -17,8 +18,10 @@ export interface DrainOptions {
 export interface DrainSelectedOptions extends DrainOptions {
   /** Selects the messages to handle. The others stay unacked until the end, and keep their places in the queue. */
   select: (delivery: Delivery) => boolean;
-  /** Maximum number of unsettled messages. @default the limit for unselected messages */
+  /** Maximum number of unsettled messages. @default the limit for unselected messages; they arrive a part at a time */
   prefetch?: number;
+  /** Maximum number of messages that are handled at the same time. @default 50 */
+  concurrency?: number;
 }
 
 export interface DrainResult {
@@ -30,6 +33,8 @@ export interface DrainResult {
 }
 
 const PREFETCH = 50;
+/** Messages that may arrive beyond the unselected ones: they are in memory, too. */
+const WINDOW = 500;
 /** Limits for unselected messages, which stay unacked; messages beyond them are not examined. */
 export const MAX_HELD_MESSAGES = 20_000;
 export const MAX_HELD_BYTES = 128 * 2 ** 20;
@@ -58,7 +63,9 @@ export async function drainSelected(
   const ready = await readyIn(broker, queue);
   if (ready === 0 || options.signal.aborted) return { handled: 0, kept: 0, unexamined: ready };
   const drain = new SelectiveDrain(options, ready);
-  const prefetch = Math.min(ready, options.prefetch ?? MAX_HELD_MESSAGES + PREFETCH);
+  const prefetch = Math.min(ready, options.prefetch ?? WINDOW);
+  const restarts = new SerialQueue();
+  if (options.prefetch === undefined) drain.onHalfHeld(prefetch, () => void restarts.run(letMoreArrive));
   const consumer = broker.consume(queue, { prefetch, onDelivery: (delivery) => drain.add(delivery) });
   const timer = setTimeout(() => drain.end(), options.limit);
   const end = AbortSignal.any([drain.ended, options.signal]);
@@ -66,6 +73,7 @@ export async function drainSelected(
   try {
     if (!end.aborted) await once(end, 'abort');
     await drain.settled();
+    await restarts.settled();
     // a requeue on request is not a failure, which would count towards the delivery limit of the queue
     await consumer.cancel();
     drain.requeue();
@@ -76,6 +84,17 @@ export async function drainSelected(
   }
   await untilReadyAgain(broker, queue, drain.expected);
   return drain.result();
+
+  /** Unselected messages stay unacked and use up the prefetch. A consumer that resumes has all of it again. */
+  async function letMoreArrive(): Promise<void> {
+    if (end.aborted) return;
+    try {
+      await consumer.cancel();
+      if (!end.aborted) await consumer.resume(prefetch);
+    } catch (error) {
+      drain.fail(error);
+    }
+  }
 
   /** A long queue has no ready messages while all of them are in flight to this consumer. To distinguish the two
    *  cases, cancels the consumer, which returns these messages, and resumes it if there are any. */
@@ -88,10 +107,12 @@ export async function drainSelected(
         quietSince = Math.max(quietSince, arrivedAt);
         if (!consumer.consuming || !drain.isIdle) quietSince = performance.now();
         if (performance.now() - quietSince < quiet || (await readyIn(broker, queue)) > 0) continue;
-        await consumer.cancel();
-        await untilReadyAgain(broker, queue, 0);
-        if (drain.arrivedAt === arrivedAt && (await readyIn(broker, queue)) === 0) drain.endEmpty();
-        else if (!end.aborted) await consumer.resume(prefetch);
+        await restarts.run(async () => {
+          await consumer.cancel();
+          await untilReadyAgain(broker, queue, 0);
+          if (drain.arrivedAt === arrivedAt && (await readyIn(broker, queue)) === 0) drain.endEmpty();
+          else if (!end.aborted) await consumer.resume(prefetch);
+        });
         quietSince = performance.now();
         quiet *= 2;
       }
@@ -130,6 +151,7 @@ class SelectiveDrain {
   #failure: Error | undefined;
   #returned = 0;
   #isEmpty = false;
+  #halfHeld = { every: Infinity, next: Infinity, call: () => {} };
   /** When the latest message arrived. */
   arrivedAt = 0;
 
@@ -152,6 +174,12 @@ class SelectiveDrain {
   /** The number of messages that are ready in the queue afterwards, at least. */
   get expected(): number {
     return this.#isEmpty ? this.#returned : this.ready - this.#handled;
+  }
+
+  /** Calls back whenever half as many messages as these are held in addition. */
+  onHalfHeld(messages: number, call: () => void): void {
+    const every = Math.max(1, Math.floor(messages / 2));
+    this.#halfHeld = { every, next: every, call };
   }
 
   add(delivery: Delivery): void {
@@ -193,7 +221,7 @@ class SelectiveDrain {
   }
 
   #advance(): void {
-    while (!this.#isOver && this.#running.size < PREFETCH && !this.#isEnough) {
+    while (!this.#isOver && this.#running.size < (this.options.concurrency ?? PREFETCH) && !this.#isEnough) {
       const delivery = this.#waiting.shift();
       if (delivery === undefined) break;
       this.#examined += 1;
@@ -216,6 +244,9 @@ class SelectiveDrain {
     this.#held.push(delivery);
     this.#heldBytes += delivery.body.length;
     if (this.#held.length >= MAX_HELD_MESSAGES || this.#heldBytes >= MAX_HELD_BYTES) this.end();
+    if (this.#held.length < this.#halfHeld.next) return;
+    this.#halfHeld.next = this.#held.length + this.#halfHeld.every;
+    this.#halfHeld.call();
   }
 
   #run(delivery: Delivery): void {

@@ -5,8 +5,8 @@ import type { Names } from '../broker/topology/topology.js';
 import type { MessageKind } from '../events/definition.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import { matches } from '../events/patterns.js';
-import { FlotillaError, hasCode } from '../errors.js';
-import { parseEnvelope, type EncodedEvent } from '../events/parse-envelope.js';
+import { hasCode } from '../errors.js';
+import { eventIn } from '../events/event-in.js';
 import { MAX_HELD_MESSAGES, drainSelected, type DrainResult } from './drain-queue.js';
 import { peekQueue } from './peek-queue.js';
 
@@ -149,13 +149,4 @@ function isSelected({ id, type, routingKey, time }: Unrouted, { ids, types, sinc
     (since === undefined || at >= Date.parse(since)) &&
     (until === undefined || at < Date.parse(until))
   );
-}
-
-function eventIn(message: EncodedEvent) {
-  try {
-    return parseEnvelope(message);
-  } catch (error) {
-    if (error instanceof FlotillaError) return undefined;
-    throw error;
-  }
 }

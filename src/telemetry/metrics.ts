@@ -107,6 +107,18 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['service', 'worker', 'type'] as const,
       registers,
     }),
+    quarantined: new Gauge({
+      name: 'flotilla_quarantined',
+      help: 'Quarantined messages; reason "behind": they follow one of their subject. Every replica of the worker reports the same number',
+      labelNames: ['worker', 'reason', 'type', 'version'] as const,
+      registers,
+    }),
+    quarantinedOldest: new Gauge({
+      name: 'flotilla_quarantined_oldest_seconds',
+      help: 'How long the oldest quarantined message of the worker has waited; 0 if none does',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     topologyRecreated: new Counter({
       name: 'flotilla_topology_recreated_total',
       help: 'Exchanges, queues and bindings that were missing at run time and have been declared again',

@@ -53,6 +53,8 @@ export interface StartWorkerOptions {
   clock?: Clock;
   /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */
   abandonAfterTimeouts?: number;
+  /** Whether quarantined messages that it can read are released. @default true */
+  releasesQuarantined?: boolean;
   /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */
   onFatal?: (error: Error) => void;
   /** Receives the outcome of each message after it is settled. */

@@ -15,6 +15,8 @@ import type { PreparedWorker } from '../prepare.js';
 import { forgetSettled } from '../quarantine/forget-settled.js';
 import { QuarantineLog } from '../quarantine/quarantine-log.js';
 import { QuarantineRecord } from '../quarantine/quarantine-record.js';
+import { ReleaseLoop } from '../quarantine/release-loop.js';
+import { Releaser } from '../quarantine/releaser.js';
 import { feedDeliveries } from './delivery-feed.js';
 import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
@@ -70,11 +72,13 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
   gate.control(log === undefined ? [consumer] : [consumer, log]);
+  const releaser = new Releaser({ worker, context, pipeline, inFlight });
+  const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
 
   return {
     state: () => ({
-      consuming: consumer.consuming,
+      consuming: consumer.consuming || releaser.isReleasing,
       circuitBreaker: circuitBreaker.state,
       openFor: circuitBreaker.interruption?.for,
       openCause: circuitBreaker.cause,
@@ -93,6 +97,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       await gate.end();
       await inFlight.settledWithin(deadline);
       ending.abort(new FlotillaError('worker.revoked', 'the process ends'));
+      await releasing;
       await consumer.close();
       await log?.close();
       await publisher.close();

@@ -21,7 +21,10 @@ export class ConsumptionGate {
   #errorPauseUntil = 0;
 
   readonly #reasons = new Set<PauseReason>();
+  readonly #listeners = new Set<() => void>();
   #prefetch: number;
+  /** Slots of the full prefetch that the consumers leave to others. */
+  #reserved = 0;
   #running = true;
   #runningPrefetch: number;
   readonly #changes = new SerialQueue();
@@ -29,11 +32,11 @@ export class ConsumptionGate {
   #sources: readonly Source[] = [];
 
   constructor(
-    prefetch: number,
+    private readonly fullPrefetch: number,
     private readonly clock: Clock,
   ) {
-    this.#prefetch = prefetch;
-    this.#runningPrefetch = prefetch;
+    this.#prefetch = fullPrefetch;
+    this.#runningPrefetch = fullPrefetch;
   }
 
   /** Sets the running consumers. Call once, before the first pause. */
@@ -45,6 +48,24 @@ export class ConsumptionGate {
     return [...this.#reasons];
   }
 
+  /** Whether the consumers run with the full prefetch: neither paused, nor with a probe of the circuit breaker only. */
+  get isOpen(): boolean {
+    return this.#reasons.size === 0 && this.#prefetch === this.fullPrefetch;
+  }
+
+  /** Registers a listener, which is called at each pause and resume. Returns a function that unregisters it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Leaves this many slots of the full prefetch to others; the consumers pause if none is left. Resolves when this is
+   *  so. */
+  reserve(slots: number): Promise<void> {
+    this.#reserved = slots;
+    return this.#apply();
+  }
+
   /** Milliseconds until the pause after an error ends; undefined without such a pause. */
   get errorPauseLeft(): number | undefined {
     return this.#cancelErrorPause === undefined ? undefined : Math.max(0, this.#errorPauseUntil - this.clock.elapsed());
@@ -53,6 +74,7 @@ export class ConsumptionGate {
   /** Resolves when deliveries have stopped. */
   pause(reason: PauseReason): Promise<void> {
     this.#reasons.add(reason);
+    this.#changed();
     return this.#apply();
   }
 
@@ -60,6 +82,7 @@ export class ConsumptionGate {
   resume(reason: PauseReason, prefetch = this.#prefetch): Promise<void> {
     this.#reasons.delete(reason);
     this.#prefetch = prefetch;
+    this.#changed();
     return this.#apply();
   }
 
@@ -84,10 +107,14 @@ export class ConsumptionGate {
     this.#cancelErrorPause?.();
   }
 
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   #apply(): Promise<void> {
     return this.#changes.run(async () => {
-      const run = this.#reasons.size === 0;
-      const prefetch = this.#prefetch;
+      const prefetch = this.#prefetch === this.fullPrefetch ? this.#prefetch - this.#reserved : this.#prefetch;
+      const run = this.#reasons.size === 0 && prefetch > 0;
       if (run === this.#running && (!run || prefetch === this.#runningPrefetch)) return;
       if (this.#running) await Promise.all(this.#sources.map((source) => source.cancel()));
       if (run) await Promise.all(this.#sources.map((source) => source.resume(prefetch)));

@@ -1,6 +1,6 @@
 import type { Clock } from '../../concurrency/clock.js';
-import { FlotillaError, messageOf } from '../../errors.js';
-import { parseEnvelope } from '../../events/parse-envelope.js';
+import { messageOf } from '../../errors.js';
+import { eventIn } from '../../events/event-in.js';
 import { failpoint } from '../../failpoints.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ConsumptionGate } from '../consumption/gate.js';
@@ -20,7 +20,7 @@ export function forgetSettled(
   return (message, outcome) => {
     if (record.isEmpty && !message.delivery.redelivered) return undefined;
     if (outcome === 'quarantined' || outcome === 'returned') return undefined;
-    const event = message.event ?? eventOf(message);
+    const event = message.event ?? eventIn(message.delivery);
     return event === undefined ? undefined : forget(message, event, outcome);
   };
 
@@ -37,15 +37,5 @@ export function forgetSettled(
     });
     failpoint('worker.quarantine_removed');
     return isForgotten ? outcome : 'returned';
-  }
-}
-
-/** Undefined for a message that is not an event. */
-function eventOf({ delivery }: Message): EventKey | undefined {
-  try {
-    return parseEnvelope(delivery);
-  } catch (error) {
-    if (error instanceof FlotillaError) return undefined;
-    throw error;
   }
 }

@@ -7,12 +7,7 @@ import type { PipelineContext } from '../pipeline/context.js';
 import { failureOf } from '../pipeline/failure.js';
 import type { Message } from '../pipeline/message.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
-import type { QuarantineReason } from './quarantine-table.js';
-
-const REASONS: Readonly<Record<string, QuarantineReason>> = {
-  'contract.newer_version': 'newer_version',
-  'contract.unknown_type': 'unknown_type',
-};
+import { reasonOf } from './quarantine-table.js';
 
 /** Moves a message to the quarantine of its worker, without spending an attempt. First its row is committed, so that later
  *  messages of its subject follow; then its copy is published. Each step may be repeated after an interruption. */
@@ -27,7 +22,7 @@ export async function moveToQuarantine(
   if (await context.isHandled(message)) return 'duplicate';
   const { source, id, type, subject } = event;
   const version = versionOf(type, event.dataschema) ?? null;
-  const reason = REASONS[failure.code] ?? 'behind';
+  const reason = reasonOf(failure.code);
   const since = quarantinedAt(message) ?? context.clock.now();
   await quarantined?.add({ source, id, type, version, subject, reason, since });
   failpoint('worker.quarantine_stored');
@@ -42,7 +37,10 @@ export async function moveToQuarantine(
   });
   if (!sent) return 'returned';
   failpoint('worker.quarantine_confirmed');
-  if (reason !== 'behind') quarantineLog.began({ type, version, source, event: id, code: failure.code });
+  if (reason !== 'behind') {
+    quarantined?.unreadable.add({ type, version });
+    quarantineLog.began({ type, version, source, event: id, code: failure.code });
+  }
   return 'quarantined';
 }
 

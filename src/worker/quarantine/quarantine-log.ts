@@ -1,11 +1,6 @@
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
-
-/** A type in one version that a worker cannot read. */
-export interface UnreadableKind {
-  type: string;
-  version: number | null;
-}
+import { kindName, type EventKind } from './quarantine-table.js';
 
 /** Types of other publishers may have any name. */
 const MAX_KINDS = 100;
@@ -16,8 +11,8 @@ export class QuarantineLog {
 
   constructor(private readonly logger: Logger) {}
 
-  began({ type, version, ...fields }: UnreadableKind & { source: string; event: string; code: string }): void {
-    const name = nameOf({ type, version });
+  began({ type, version, ...fields }: EventKind & { source: string; event: string; code: string }): void {
+    const name = kindName({ type, version });
     if (!this.#faults.has(name) && this.#faults.size >= MAX_KINDS) return;
     const fault = this.#faults.get(name) ?? new FaultLog(this.logger);
     this.#faults.set(name, fault);
@@ -25,17 +20,12 @@ export class QuarantineLog {
   }
 
   /** Logs the end for every kind that is not among these. */
-  remaining(kinds: readonly UnreadableKind[]): void {
-    const names = new Set(kinds.map(nameOf));
+  remaining(kinds: readonly EventKind[]): void {
+    const names = new Set(kinds.map(kindName));
     for (const [name, fault] of this.#faults) {
       if (names.has(name)) continue;
       fault.recovered('Messages are no longer quarantined', { kind: name });
       this.#faults.delete(name);
     }
   }
-}
-
-/** `order.created 3` */
-function nameOf({ type, version }: UnreadableKind): string {
-  return version === null ? type : `${type} ${version}`;
 }

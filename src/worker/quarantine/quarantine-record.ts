@@ -5,9 +5,18 @@ import {
   insertQuarantined,
   isAnyQuarantined,
   isQuarantined,
+  readQuarantined,
   type EventKey,
   type QuarantinedMessage,
 } from './quarantine-table.js';
+import { UnreadableKinds } from './unreadable-kinds.js';
+
+/** Rows that are read or written together: about a millisecond. */
+const PAGE = 100;
+
+function eventName({ source, id }: EventKey): string {
+  return `${source} ${id}`;
+}
 
 /** The topic that is notified of new rows of a worker. */
 function topicOf(worker: string): string {
@@ -22,6 +31,7 @@ export class QuarantineRecord {
   /** How often rows were changed: a look that began before the last change is outdated. */
   #changes = 0;
   #looking = false;
+  readonly unreadable = new UnreadableKinds();
   readonly #bySubject = new Map<string, Promise<unknown>>();
   readonly #listeners = new Set<() => void>();
   readonly #stopListening: () => void;
@@ -63,13 +73,41 @@ export class QuarantineRecord {
   }
 
   /** Resolves when the row is durable. */
-  async add(message: QuarantinedMessage): Promise<void> {
-    this.#mayHaveRows = true;
-    this.#changes += 1;
-    await this.store.transaction(async (tx) => {
-      await insertQuarantined(tx.sql, this.worker, message);
-      await tx.notify(topicOf(this.worker));
-    });
+  add(message: QuarantinedMessage): Promise<void> {
+    return this.#addAll([message]);
+  }
+
+  /** Adds the rows that do not exist yet, in this order. Resolves with their number. */
+  async addMissing(messages: readonly QuarantinedMessage[]): Promise<number> {
+    let added = 0;
+    for (let from = 0; from < messages.length; from += PAGE) {
+      const missing = [];
+      for (const message of messages.slice(from, from + PAGE)) {
+        if (!(await isQuarantined(this.store.query, this.worker, message))) missing.push(message);
+      }
+      if (missing.length > 0) await this.#addAll(missing);
+      added += missing.length;
+    }
+    return added;
+  }
+
+  /** Deletes the rows of other messages than these that were quarantined before a time, in milliseconds since the epoch.
+   *  Resolves with their number. */
+  async removeOthers(messages: readonly EventKey[], before: number): Promise<number> {
+    const names = new Set(messages.map(eventName));
+    let removed = 0;
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const rows: (EventKey & { place: number })[] = await readQuarantined(this.store.query, this.worker, {
+        after,
+        before,
+        limit: PAGE,
+      });
+      const others = rows.filter((row) => !names.has(eventName(row)));
+      for (const row of others) await this.remove(row);
+      removed += others.length;
+      after = rows.at(-1)?.place;
+    }
+    return removed;
   }
 
   /** Deletes the row of an event that is not quarantined any more; does nothing without a row. */
@@ -88,6 +126,15 @@ export class QuarantineRecord {
   close(): void {
     this.#stopListening();
     this.#listeners.clear();
+  }
+
+  async #addAll(messages: readonly QuarantinedMessage[]): Promise<void> {
+    this.#mayHaveRows = true;
+    this.#changes += 1;
+    await this.store.transaction(async (tx) => {
+      for (const message of messages) await insertQuarantined(tx.sql, this.worker, message);
+      await tx.notify(topicOf(this.worker));
+    });
   }
 
   #changed(): void {

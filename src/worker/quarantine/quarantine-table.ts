@@ -17,6 +17,24 @@ export interface QuarantinedMessage {
   since: number;
 }
 
+const REASONS: Readonly<Record<string, QuarantineReason>> = {
+  'contract.newer_version': 'newer_version',
+  'contract.unknown_type': 'unknown_type',
+};
+
+/** The reason in the form of a row, from the code of the error. */
+export function reasonOf(code: string | undefined): QuarantineReason {
+  return REASONS[code ?? ''] ?? 'behind';
+}
+
+/** A type in one version. */
+export type EventKind = Pick<QuarantinedMessage, 'type' | 'version'>;
+
+/** `order.created 3` */
+export function kindName({ type, version }: EventKind): string {
+  return version === null ? type : `${type} ${version}`;
+}
+
 /** Identifies an event. */
 export type EventKey = Pick<QuarantinedMessage, 'source' | 'id'>;
 
@@ -79,4 +97,15 @@ export async function firstQuarantined(query: Sql, worker: string, subject: stri
     SELECT source, event_id AS id FROM flotilla_quarantined WHERE worker = ${worker} AND subject = ${subject}
     ORDER BY place LIMIT 1`;
   return first;
+}
+
+/** The rows after a place, oldest first, that were added before a time (milliseconds since the epoch). */
+export function readQuarantined(
+  query: Sql,
+  worker: string,
+  { after, before, limit }: { after: number; before: number; limit: number },
+): Promise<(EventKey & { place: number })[]> {
+  return query<EventKey & { place: number }>`
+    SELECT place, source, event_id AS id FROM flotilla_quarantined
+    WHERE worker = ${worker} AND place > ${after} AND since < ${before} ORDER BY place LIMIT ${limit}`;
 }

@@ -64,6 +64,7 @@ export class SimulatedProcess implements CrashableProcess {
       clock: { now: this.state.clock.now, elapsed: this.state.clock.elapsed, after: this.#after },
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
+      releasesQuarantined: false,
       observe: (message, outcome) => {
         this.#trace(message, outcome);
         // a mistake of the worker, which the check of a simulation need not find

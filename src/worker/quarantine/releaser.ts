@@ -1,0 +1,106 @@
+import type { Delivery } from '../../broker/broker.js';
+import { upcast } from '../../events/decode.js';
+import { versionOf } from '../../events/definitions.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { eventIn } from '../../events/event-in.js';
+import type { InFlightMessages } from '../consumption/in-flight.js';
+import { isUnreadable } from '../middleware/quarantine.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
+import type { HandleMessage } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
+import type { PreparedWorker } from '../prepare.js';
+import { releasePass, type Examined } from './release-pass.js';
+
+/** Messages that are released at the same time, at most; and at most half of the prefetch. */
+const MAX_CONCURRENCY = 50;
+
+export interface ReleaserOptions {
+  worker: Pick<PreparedWorker, 'broker' | 'definition'>;
+  context: WorkerPipelineContext;
+  pipeline: HandleMessage;
+  inFlight: InFlightMessages;
+}
+
+/** Passes the quarantined messages that this release can read through the worker's pipeline. They take their slots from
+ *  the prefetch of the worker, and stop with its consumption. */
+export class Releaser {
+  isReleasing = false;
+
+  constructor(private readonly options: ReleaserOptions) {}
+
+  /** Whether consumption is neither paused nor on probe. */
+  get isAllowed(): boolean {
+    const { gate, circuitBreaker } = this.options.context;
+    return gate.isOpen && circuitBreaker.state === 'closed';
+  }
+
+  /** Releases messages until there is nothing more to release, consumption pauses, or the signal aborts. Resolves with
+   *  their number. */
+  async release(signal: AbortSignal): Promise<number> {
+    const { worker, context, inFlight } = this.options;
+    const { gate, names, name } = context;
+    const { prefetch } = worker.definition;
+    const concurrency = Math.max(1, Math.min(MAX_CONCURRENCY, Math.floor(prefetch / 2)));
+    const paused = new AbortController();
+    const stopListening = gate.onChange(() => {
+      if (!this.isAllowed) paused.abort();
+    });
+    const end = AbortSignal.any([signal, paused.signal]);
+    let total = 0;
+    this.isReleasing = true;
+    try {
+      await gate.reserve(concurrency);
+      // its handlers rely on being the only one that runs
+      if (prefetch === 1) await this.#unlessEnded(inFlight.settled());
+      for (let released = -1; released !== 0 && !end.aborted; total += released) {
+        released = await releasePass({
+          broker: worker.broker,
+          queue: names.newer(name),
+          concurrency,
+          examine: (delivery) => this.#examine(delivery),
+          handle: (delivery) => this.#handle(delivery),
+          signal: end,
+        });
+      }
+    } finally {
+      stopListening();
+      this.isReleasing = false;
+      await gate.reserve(0);
+    }
+    return total;
+  }
+
+  #examine(delivery: Delivery): Examined {
+    const event = eventIn(delivery);
+    return { subject: event?.subject, isReadable: event === undefined || this.#canRead(event) };
+  }
+
+  #canRead(event: EventEnvelope): boolean {
+    const { definitions, quarantined } = this.options.context;
+    try {
+      upcast(definitions, event);
+      return true;
+    } catch (error) {
+      if (!isUnreadable(error)) return true; // the pipeline rejects it
+      const { type, dataschema } = event;
+      quarantined.unreadable.add({ type, version: versionOf(type, dataschema) ?? null });
+      return false;
+    }
+  }
+
+  async #handle(delivery: Delivery): Promise<DeliveryOutcome> {
+    const { inFlight, pipeline } = this.options;
+    return (await this.#unlessEnded(inFlight.handle(delivery, pipeline))) ?? 'returned';
+  }
+
+  /** Resolves with undefined when the process ends first: a handler may not return. */
+  #unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.options.context;
+    if (signal.aborted) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const end = () => resolve(undefined);
+      signal.addEventListener('abort', end, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+    });
+  }
+}
