@@ -16,6 +16,7 @@ import { cutPower } from './scenarios/power-failure.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
+import { rollVersions } from './scenarios/rolling-versions.js';
 import { simulateOrders } from './scenarios/simulated-orders.js';
 import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
@@ -142,6 +143,10 @@ try {
   await part('switch of FULFILMENT, with orders in flight', async () => {
     await switchFulfilment({ ...run('switch'), rounds: 6, orders: 6 });
     return '6 times there and back';
+  });
+  await part('half the fleet one version behind', async () => {
+    const { events, quarantined } = await rollVersions({ ...run('rolling'), rounds: rounds * 2, events: 300 });
+    return `${events} events, up to ${quarantined} in quarantine`;
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;
