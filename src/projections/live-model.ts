@@ -49,7 +49,7 @@ export class LiveModel {
     }
     const writer = this.#writerOf(state.generation);
     const step = await writer.step(await writer.position());
-    if (step.poison !== undefined) await this.#stop(step.poison, state.generation);
+    if (step.poison !== undefined) await this.#stop(step, step.poison, state.generation);
     return { kind: 'stepped', step };
   }
 
@@ -76,10 +76,15 @@ export class LiveModel {
     if (state.status !== 'running') await setRunning(sql, name);
   }
 
-  async #stop(poison: PoisonEvent, generation: number): Promise<void> {
+  /** Stops the model at an event, unless another process has handled it. */
+  async #stop({ position }: Step, poison: PoisonEvent, generation: number): Promise<void> {
     const at = new Date(this.now()).toISOString();
+    const { checkpoint } = this.#writerOf(generation);
     await this.store.transaction(async (tx) => {
       await this.#guard(tx, generation);
+      if ((await tx.checkpoint(checkpoint)) !== position) {
+        throw new FlotillaError('projection.conflict', this.#definition.name);
+      }
       await setStopped(tx.sql, this.#definition.name, { ...poison, at });
     });
     this.#tried = poison.eventId;

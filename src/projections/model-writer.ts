@@ -130,15 +130,16 @@ export class ModelWriter {
   async #commit(from: number, to: number, ready: readonly Ready[], at: { index?: number } = {}): Promise<void> {
     await this.store.transaction(async (tx) => {
       await this.options.guard(tx);
+      // before the handlers: one that writes the rows of another process again fails as if the event were the cause
+      if (!(await tx.moveCheckpoint(this.checkpoint, from, to))) {
+        throw new FlotillaError('projection.conflict', this.definition.name);
+      }
       const sql = this.#sql(tx.sql);
       for (const { event, handle, index } of ready) {
         at.index = index;
         await handle(event, { sql });
       }
       delete at.index;
-      if (!(await tx.moveCheckpoint(this.checkpoint, from, to))) {
-        throw new FlotillaError('projection.conflict', this.definition.name);
-      }
       failpoint('projection.applied');
     });
     failpoint('projection.committed');

@@ -12,7 +12,7 @@ import type { Store } from '../../../src/store/store.js';
 import { shop } from '../../support/shop.js';
 import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
 import { interposed } from '../support/interposed.js';
-import { append, begun, expectedModel, finished, jobsProjection, modelOf } from '../support/jobs.js';
+import { append, begun, expectedModel, finished, jobsProjection, modelOf, pickyProjection } from '../support/jobs.js';
 import { rejection } from '../support/waiting.js';
 import { projectionDefinitionOf } from '../../../src/projections/definition.js';
 
@@ -193,6 +193,40 @@ describe('edge cases of a rebuild', () => {
     });
     expect(rebuilt).to.include({ swapped: true, comparedAt: 0, position: 200 });
     expect(await projectionLag(store, 'jobs')).to.include({ position: 200, status: 'running' });
+  });
+
+  it('is not stopped by an event that another process handles first', async () => {
+    const picky = projectionDefinitionOf(pickyProjection(() => undefined));
+    await append(store, begun(1));
+    await prepareProjections(store, [picky]);
+    const overtaken = interposed(
+      store,
+      (key) => key === 'transaction',
+      async () => void (await new LiveModel(store, picky, Date.now).advance()),
+    );
+    expect(await rejection(new LiveModel(overtaken, picky, Date.now).advance())).to.have.property(
+      'code',
+      'projection.conflict',
+    );
+    expect(await projectionLag(store, 'picky')).to.include({ position: 1, status: 'running' });
+  });
+
+  it('is not stopped at an event that another process handles although this one cannot', async () => {
+    const broken = projectionDefinitionOf(pickyProjection(() => Promise.reject(new Error('of an old release'))));
+    await append(store, begun(1));
+    await prepareProjections(store, [broken]);
+    let transactions = 0;
+    const overtaken = interposed(
+      store,
+      (key) => key === 'transaction' && ++transactions === 2,
+      async () =>
+        void (await new LiveModel(store, projectionDefinitionOf(pickyProjection(() => undefined)), Date.now).advance()),
+    );
+    expect(await rejection(new LiveModel(overtaken, broken, Date.now).advance())).to.have.property(
+      'code',
+      'projection.conflict',
+    );
+    expect(await projectionLag(store, 'picky')).to.include({ position: 1, status: 'running' });
   });
 
   it('resumes the model of a dead rebuild, even without new events', async () => {
