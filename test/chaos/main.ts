@@ -13,6 +13,7 @@ import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
+import { allFaults, findFaults } from './scenarios/operator.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
@@ -194,6 +195,11 @@ try {
   await part('full disk', async () => {
     await fillTheDisk(run('disk'));
     return 'a tmpfs of 24 MB';
+  });
+  await part('operator with the runbook', async () => {
+    const faults = allFaults(seed);
+    await findFaults({ seed, faults, say });
+    return `${faults.length} faults found and ended`;
   });
   await part('two fleets', async () => {
     await shareABroker(run('two'), 40);

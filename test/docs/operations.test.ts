@@ -7,6 +7,7 @@ import { namesFor } from '../../src/broker/topology/topology.js';
 import { errors } from '../../src/errors.js';
 import { LOG_FIELDS } from '../../src/telemetry/log-fields.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
+import { FAULTS } from './support/faults.js';
 import {
   callsIn,
   codesOf,
@@ -41,20 +42,6 @@ const metrics = createMetrics({ process: true, build: { service: '', version: ''
 const metricNames = metrics.getMetricsAsArray().map(({ name }) => name);
 const tables = texts.flatMap((parts) => [...parts.join(' ').matchAll(/CREATE TABLE (flotilla_\w+)/g)]);
 const underscored = new Set([...metricNames, ...tables.map(([, name]) => name)]);
-
-/** What an operator must find by its symptom. */
-const FAULTS = {
-  'broker down': 'Broker down',
-  'wrong password': 'Credentials refused',
-  'full disk': 'Store cannot commit',
-  'open circuit breaker': 'Circuit breaker open',
-  'stuck saga': 'Saga failed or overdue',
-  'poison message': 'Dead letters',
-  'unrouted command': 'Unrouted commands',
-  'lagging projection': 'Projection stopped or behind',
-  'lost lease': 'Lease without a holder',
-  'missing worker': 'Worker missing',
-};
 
 const cli = await program();
 

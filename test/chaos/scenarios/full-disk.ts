@@ -68,7 +68,7 @@ export async function fillTheDisk(options: RunOptions): Promise<void> {
 }
 
 /** Fills the disk except for the space of a few transactions. */
-async function fill(path: string, folder: string): Promise<void> {
+export async function fill(path: string, folder: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   await writeFile(path, Buffer.alloc(Math.max(0, bavail * bsize - 200_000))).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOSPC') throw error;
