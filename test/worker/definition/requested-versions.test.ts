@@ -58,7 +58,7 @@ describe('a handler of a version', () => {
 
   it('does not receive events of a newer version', async () => {
     const result = await harness(reader('order.created@1', 'order.created@2')).when(created(3)).result();
-    expect(result).to.include({ outcome: 'dead', code: 'contract.newer_version' });
+    expect(result).to.include({ outcome: 'quarantined', code: 'contract.newer_version' });
     expect(result.message).to.contain('order.created 3, requested up to 2');
   });
 

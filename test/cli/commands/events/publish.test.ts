@@ -35,8 +35,7 @@ describe('events publish', () => {
   });
 
   it('requires a configured broker or a running fleet', async () => {
-    const data = '{"userId": "u1", "name": "Ada", "email": "ada@example.org"}';
-    const { code, said } = await publish('user.created', data, '--source', 'core');
+    const { code, said } = await publish('email.send_welcome', '{"userId": "u1"}', '--source', 'email');
     expect(said).to.contain('broker.not_configured');
     expect(code).to.equal(2);
   });

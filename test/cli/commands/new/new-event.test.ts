@@ -100,6 +100,7 @@ describe('new event and new version', () => {
     await rm(join(folder, 'node_modules'), { recursive: true });
     await writeFile(join(folder, 'package.json'), '{}');
     expect(await refusal(add('parcel.left'))).to.contain('npm install --save-dev typescript');
+    await mkdir(join(root, 'node_modules/.cache'), { recursive: true });
     const empty = await mkdtemp(join(root, 'node_modules/.cache/flotilla-empty-'));
     try {
       const error: unknown = await newEvent({ ...place(), root: empty, type: 'parcel.left', kind: 'event' }).catch(
