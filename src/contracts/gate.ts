@@ -3,7 +3,9 @@ import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
 import { compareSchemas, type Change } from './compare.js';
 import { findingOf, type Finding, type Place } from './finding.js';
+import { listChanges } from './list-changes.js';
 import { lookAlikesOf } from './look-alikes.js';
+import { brokenReaders } from './readable-from.js';
 import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
 import { publishedSchema } from './published-schema.js';
 import { RULES, type RuleId } from './rules.js';
@@ -39,7 +41,11 @@ export interface GateResult {
  *  written. Every committed sample must be read as before. */
 export function checkCatalogue(definitions: Definitions, { schemas, samples }: Committed): GateResult {
   return {
-    findings: [...schemas.flatMap((old) => checkVersion(definitions, schemas, old)), ...checkNames(definitions)],
+    findings: [
+      ...schemas.flatMap((old) => checkVersion(definitions, schemas, old)),
+      ...Object.entries(definitions).flatMap(([type, definition]) => checkReadableFrom(type, definition, schemas)),
+      ...checkNames(definitions),
+    ],
     sampleFindings: checkSamples(definitions, samples),
     compared: schemas.length,
   };
@@ -112,9 +118,39 @@ function checkVersion(
   const earlier = committed.filter((other) => other.type === type && other.version < version);
   return [
     ...changes.map((change) => reused(change, earlier, now)).flatMap(found),
-    ...listChanges('x-rules', schema, now, ['rule-added', 'rule-removed']).flatMap(found),
-    ...listChanges('x-pii', schema, now, ['pii-added', 'pii-removed']).flatMap(found),
+    ...listChanges(schema, now).flatMap(found),
+    ...readableFromChange(schema, now).flatMap(found),
   ];
+}
+
+/** A change of `x-readable-from`. That a lower value holds is checked for the version, whatever is committed. */
+function readableFromChange(before: JsonSchema, after: JsonSchema): (Pick<Change, 'rule'> & Partial<Change>)[] {
+  const key = 'x-readable-from';
+  const [old, now] = [before[key], after[key]].map((from) => (typeof from === 'number' ? from : undefined));
+  if (old === now) return [];
+  const isRaised = old !== undefined && (now === undefined || now > old);
+  return [{ rule: isRaised ? 'readable-from-raised' : 'readable-from-lowered', key, before: old, after: now }];
+}
+
+function checkReadableFrom(
+  type: string,
+  definition: MessageDefinition,
+  committed: readonly CommittedSchema[],
+): Finding[] {
+  const ofType = committed.filter((each) => each.type === type);
+  return brokenReaders(type, definition, ofType).flatMap(({ version, reader, before, after, change, why }) => {
+    const [old, now] = [before, after].map((schema) => ({ schema, root: schema }));
+    if (old === undefined || now === undefined) return [];
+    const remedy = () =>
+      `readableFrom of version ${version}: ` +
+      (reader + 1 < version ? `Raise it to ${reader + 1}, or remove it.` : 'Remove it.');
+    const place: Place = { type, version, kind: 'event', isWritten: true, old, now, remedy };
+    return findingOf(place, { ...change, backward: 'ok' }).map((finding) => ({
+      ...finding,
+      rule: 'readable-from-broken',
+      why: `By readableFrom, readers of version ${reader} may read version ${version}. ${why}`,
+    }));
+  });
 }
 
 /** Whether new code writes data of this version. A fleet writes the newest version only; publishers outside may write any
@@ -136,20 +172,6 @@ function reused(change: Change, earlier: readonly CommittedSchema[], root: JsonS
   return { ...change, rule: 'field-name-reused', before: `version ${clash.version}`, ...RULES['field-name-reused'] };
 }
 
-/** The differences of two lists of names. */
-function listChanges(
-  key: string,
-  before: JsonSchema,
-  after: JsonSchema,
-  [added, removed]: [RuleId, RuleId],
-): (Pick<Change, 'rule'> & Partial<Change>)[] {
-  const [old = [], now = []] = [before[key], after[key]].map((list) => (Array.isArray(list) ? list.map(String) : []));
-  return [
-    ...old.filter((name) => !now.includes(name)).map((name) => ({ rule: removed, key, before: name })),
-    ...now.filter((name) => !old.includes(name)).map((name) => ({ rule: added, key, after: name })),
-  ];
-}
-
 function remedyOf(
   rule: RuleId,
   severity: Finding['severity'],
@@ -157,6 +179,7 @@ function remedyOf(
 ): string {
   if (rule === 'type-removed' || rule === 'version-removed')
     return 'Keep it while messages of it are stored or queued.';
+  if (rule === 'readable-from-raised') return 'Deploy the workers that read older versions before the publishers.';
   if (severity === 'warning') {
     return kind === 'command' ? 'Deploy the handler before the senders.' : 'Check the readers of the field.';
   }

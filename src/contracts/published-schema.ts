@@ -28,8 +28,12 @@ interface StringCheck {
 
 /** Returns the JSON Schema (2020-12) of one version: what is committed, published and compared. `$id` is the
  *  `dataschema` of messages on the wire. `x-pii` lists personal fields, `x-rules` named rules, which JSON Schema cannot
- *  express. */
-export function publishedSchema(type: string, version: number, { kind, versions }: MessageDefinition): JsonSchema {
+ *  express. `x-readable-from` is the oldest version whose readers may read this one. */
+export function publishedSchema(
+  type: string,
+  version: number,
+  { kind, versions, readableFrom }: MessageDefinition,
+): JsonSchema {
   const schema = versions[version];
   if (schema === undefined) throw new Error(`${type} has no version ${version}`);
   const { $schema, ...body } = z.toJSONSchema(schema, {
@@ -38,12 +42,14 @@ export function publishedSchema(type: string, version: number, { kind, versions 
       if (zodSchema._zod.def.type === 'string') writeFormat(zodSchema, jsonSchema);
     },
   });
+  const from = readableFrom[version];
   const [pii, rules] = [piiPaths(schema), rulesOf(schema)];
   return {
     $schema,
     $id: dataschemaOf(type, version),
     title: `${type} ${version}`,
     'x-kind': kind,
+    ...(from !== undefined && { 'x-readable-from': from }),
     ...(pii.length > 0 && { 'x-pii': pii }),
     ...(rules.length > 0 && { 'x-rules': rules }),
     ...body,

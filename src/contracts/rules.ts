@@ -53,6 +53,13 @@ export const RULES = {
   'sample-refused': rule('breaks', 'ok', 'Data of this version are committed as a sample.'),
   'pii-removed': rule('breaks', 'breaks', 'Stored personal data would be printed and logged.'),
   'pii-added': rule('breaks', 'breaks', 'Logs and copies of this field exist that were written without a mark.'),
+  'readable-from-broken': rule(
+    'ok',
+    'breaks',
+    'Readers of an earlier version, which may read it by readableFrom, refuse it.',
+  ),
+  'readable-from-lowered': rule('ok', 'ok', 'More readers may read new data, and their schemas accept it.'),
+  'readable-from-raised': rule('ok', 'warns', 'Readers of an earlier version no longer read new data.'),
   'kind-changed': rule('breaks', 'breaks', 'An event has many readers, a command has one handler.'),
   'type-removed': rule('breaks', 'ok', 'Stored messages of this type can no longer be read.'),
   'version-removed': rule('breaks', 'ok', 'Stored messages of this version can no longer be read.'),

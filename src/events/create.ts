@@ -30,6 +30,7 @@ export function createEvent(
   if (!subject.success) {
     throw new FlotillaError('contract.invalid_data', `${type}, subject: ${describeIssues(subject.error.issues)}`);
   }
+  const readableFrom = definition.readableFrom[version];
   return {
     specversion: '1.0',
     id: context.id,
@@ -39,6 +40,7 @@ export function createEvent(
     time: context.time,
     datacontenttype: 'application/json',
     dataschema: dataschemaOf(type, version),
+    ...(readableFrom !== undefined && { readablefrom: String(readableFrom) }),
     correlationid: context.correlationId,
     ...(context.causationId !== undefined && { causationid: context.causationId }),
     ...(context.traceparent !== undefined && { traceparent: context.traceparent }),

@@ -9,22 +9,26 @@ import { piiPaths } from './personal.js';
 import { readAs, type RequestedVersions } from './read-as.js';
 
 /** Decodes a message as an event of this catalogue. Checks its data against the schema of its own version, ignoring
- *  unknown fields, and upcasts it to the latest version. Throws a `contract.*` error that names the problem. */
-export function decodeEvent(definitions: Definitions, message: EncodedEvent): EventEnvelope {
-  return upcast(definitions, parseEnvelope(message));
+ *  unknown fields, and upcasts it to a requested version or the latest. Throws a `contract.*` error that names the
+ *  problem. */
+export function decodeEvent(
+  definitions: Definitions,
+  message: EncodedEvent,
+  requested?: RequestedVersions,
+): EventEnvelope {
+  return upcast(definitions, parseEnvelope(message), requested);
 }
 
 /** Returns the event with its data checked, in the version in which its reader receives it: a requested one, or the
- *  latest of its type. `dataschema` names that version. Throws `contract.newer_version` for an event that is newer than
- *  all of them, and `contract.retired_version`. */
+ *  latest of its type. `dataschema` names that version. An event of a newer version is read as the newest requested one
+ *  if it declares so by `readablefrom`; its other fields are kept and not checked. Throws `contract.newer_version` if it
+ *  does not, and `contract.retired_version`. */
 export function upcast(definitions: Definitions, event: EventEnvelope, requested?: RequestedVersions): EventEnvelope {
   const definition = definitionOf(definitions, event.type);
   if (definition === undefined)
     throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
   const written = schemaVersion(event, definition);
-  const versions = requested?.get(event.type);
-  const isLatest = written === definition.latest && versions === undefined;
-  const version = isLatest ? written : versionToRead(event, written, definition, versions);
+  const version = versionToRead(event, written, definition, requested?.get(event.type));
   const checked = Math.min(written, version);
   const schema = definition.versions[checked];
   if (schema === undefined) {
@@ -36,22 +40,34 @@ export function upcast(definitions: Definitions, event: EventEnvelope, requested
     throw new FlotillaError('contract.invalid_data', `${event.type}: ${found}`);
   }
   if (version === written && event.dataschema !== '') return event;
-  const dataschema = dataschemaOf(event.type, version);
-  if (checked === version) return { ...event, dataschema };
-  return { ...event, dataschema, data: upcastData(definition, event.data, written, version) };
+  const data = checked < version ? upcastData(definition, event.data, written, version) : event.data;
+  const read = { ...event, dataschema: dataschemaOf(event.type, version), data };
+  // it is about the version in which the event was written
+  if (read.readablefrom !== undefined) delete read.readablefrom;
+  return read;
 }
 
 /** The version in which an event is read. Throws `contract.newer_version`. */
 function versionToRead(
-  { type }: EventEnvelope,
+  event: EventEnvelope,
   written: number,
-  { latest }: MessageDefinition,
+  { latest, readableFrom }: MessageDefinition,
   requested: readonly number[] | undefined,
 ): number {
-  const version = readAs(written, requested ?? [latest]);
+  const declared = readableFromOf(event, written);
+  if (requested === undefined && written <= latest) return latest;
+  const version = readAs(written, requested ?? [latest], declared ?? readableFrom[written]);
   if (version !== undefined) return version;
   const limit = requested === undefined ? `known up to ${latest}` : `requested up to ${Math.max(...requested)}`;
-  throw new FlotillaError('contract.newer_version', `${type} ${written}, ${limit}`);
+  throw new FlotillaError('contract.newer_version', `${event.type} ${written}, ${limit}`);
+}
+
+/** The version that the event declares by `readablefrom`. Throws `contract.not_an_event` unless it is an earlier one. */
+function readableFromOf({ readablefrom }: EventEnvelope, written: number): number | undefined {
+  if (readablefrom === undefined) return undefined;
+  const version = Number(readablefrom);
+  if (version < written) return version;
+  throw new FlotillaError('contract.not_an_event', `readablefrom: ${readablefrom} is not before version ${written}`);
 }
 
 /** Returns the data of version `from` in the form of version `to`. Throws the error of an upcaster. */

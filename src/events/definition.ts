@@ -16,6 +16,8 @@ export interface MessageDefinition<Data = unknown, Kind extends MessageKind = Me
   readonly latest: number;
   readonly versions: Versions;
   readonly upcasters: Readonly<Record<number, (data: never) => unknown>>;
+  /** The oldest version whose readers may read a version, for each version that declares it. */
+  readonly readableFrom: Readonly<Record<number, number>>;
   /** Dotted paths of the fields of the latest version that are marked `pii`; `*` matches any element or key. */
   readonly pii: readonly string[];
   /** The external sources that may publish it without a signature. */
@@ -39,8 +41,10 @@ function define<V extends Versions, U extends keyof V, K extends MessageKind>(
   kind: K,
   versions: V,
   upcasters?: Upcasters<V, U>,
+  readableFrom: Readonly<Record<number, number>> = {},
 ): MessageDefinition<LatestData<V, U>, K, DataByVersion<V>> {
   const { first, latest } = rangeOf(versions, upcasters ?? {});
+  checkReadableFrom(readableFrom, versions);
   const schema = versions[latest];
   return {
     kind,
@@ -48,6 +52,7 @@ function define<V extends Versions, U extends keyof V, K extends MessageKind>(
     latest,
     versions,
     upcasters: upcasters ?? {},
+    readableFrom,
     pii: schema === undefined ? [] : piiPaths(schema),
   };
 }
@@ -69,14 +74,34 @@ function rangeOf(versions: Versions, upcasters: object): { first: number; latest
   return { first, latest };
 }
 
+function checkReadableFrom(readableFrom: Readonly<Record<number, number>>, versions: Versions): void {
+  for (const [version, from] of Object.entries(readableFrom)) {
+    const fail = (detail: string) =>
+      new FlotillaError('contract.bad_versions', `readableFrom of version ${version}: ${detail}`);
+    if (versions[Number(version)] === undefined) throw fail('there is no such version');
+    if (!Number.isSafeInteger(from) || from < 1 || from >= Number(version)) {
+      throw fail(`${from} is not an earlier version`);
+    }
+  }
+}
+
+/** The options of an event type. */
+export interface EventOptions {
+  /** `{ 2: 1 }`: workers that read version 1 or later, but not 2, may read version 2 as the newest version that they
+   *  know, and ignore the rest. `flotilla schemas check` verifies that their schemas accept it; that they may ignore the
+   *  rest is for you to decide. @default older workers do not read a newer version */
+  readonly readableFrom?: Readonly<Record<number, number>>;
+}
+
 /** Declares an event by its schemas: `event({ 1: v1, 2: v2 }, { 1: fromV1ToV2 })`. Schemas must not contain
  *  transforms or defaults. Version 1 is retired in `event({ 2: v2, 3: v3 }, { 2: fromV2ToV3 })`. Throws
- *  `contract.bad_versions` when a version or an upcaster is missing. */
+ *  `contract.bad_versions` when a version or an upcaster is missing, or `readableFrom` names no earlier version. */
 export function event<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,
+  { readableFrom }: EventOptions = {},
 ): MessageDefinition<LatestData<V, U>, 'event', DataByVersion<V>> {
-  return define<V, U, 'event'>('event', versions, upcasters);
+  return define<V, U, 'event'>('event', versions, upcasters, readableFrom);
 }
 
 /** Declares a command. Parameters and errors as in `event`. */

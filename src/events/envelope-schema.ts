@@ -17,6 +17,7 @@ const MAX_LENGTHS = {
   traceparent: 64,
 } as const;
 
+const VERSION = /^[1-9]\d{0,8}$/;
 const SEQUENCE = /^\d{1,16}$/;
 const TIME = z.core.regexes.datetime({ offset: true });
 
@@ -42,6 +43,7 @@ export const envelope = z
       .optional(),
     datacontenttype: line('datacontenttype').optional(),
     dataschema: line('dataschema').optional(),
+    readablefrom: z.string('a version number').regex(VERSION, 'a version number').optional(),
     correlationid: line('correlationid').optional(),
     causationid: line('causationid').optional(),
     sequence: z.string().regex(SEQUENCE).optional(),
@@ -59,6 +61,7 @@ const checks: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
   ),
   ['specversion', (value) => value === '1.0'],
   ['time', (value) => typeof value === 'string' && value.length <= MAX_TIME_LENGTH && TIME.test(value)],
+  ['readablefrom', (value) => typeof value === 'string' && VERSION.test(value)],
   ['sequence', (value) => typeof value === 'string' && SEQUENCE.test(value)],
   ['data', () => true],
 ]);

@@ -22,6 +22,9 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   datacontenttype: 'application/json';
   /** `urn:flotilla:<type>:<version>`. */
   dataschema: string;
+  /** The oldest version whose readers may read the data as their own, in decimal digits; lower than that of
+   *  `dataschema`. Absent if only readers of the version itself, or of a later one, may read it. */
+  readablefrom?: string;
   /** The id of the first request or event of the causal chain. */
   correlationid: string;
   /** The id of the event that caused this one; absent on the first event of a correlation id. */

@@ -120,11 +120,13 @@ function attributeText(value: unknown): unknown {
   return type === 'timestamp' && typeof seconds === 'number' ? isoTime(seconds) : value;
 }
 
-/** Removes attributes that are null: null means absent. */
+/** Removes attributes that are null: null means absent. `readablefrom` becomes text. */
 function structuredEvent(json: unknown): unknown {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
   const event = json as Record<string, unknown>;
   for (const name of Object.keys(event)) if (event[name] === null && name !== 'data') delete event[name];
+  // an attribute of the type Integer is a number in JSON
+  if (typeof event['readablefrom'] === 'number') event['readablefrom'] = String(event['readablefrom']);
   if (typeof event['data_base64'] !== 'string') return withTime(event);
   const { data_base64: encoded, ...rest } = event;
   if (rest['data'] !== undefined)
