@@ -5,7 +5,7 @@ import { isWildcard } from './patterns.js';
 export interface HandlerKey {
   pattern: string;
   /** The requested version; NaN for a text that is no version, undefined for the latest. */
-  version: number | undefined;
+  version?: number | undefined;
 }
 
 /** Splits the key of a handler into its pattern and the requested version. */

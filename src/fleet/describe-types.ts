@@ -3,6 +3,7 @@ import type { MessageDefinition } from '../events/definition.js';
 import { isPersonal } from '../events/personal.js';
 import { matches } from '../events/patterns.js';
 import { schemaFields, type SchemaField } from '../events/schema-fields.js';
+import { readerName } from '../worker/definition/types-read.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import { declaredEmitters, type Fleet } from './define-fleet.js';
 
@@ -14,7 +15,7 @@ export interface DescribedType {
   version: number;
   /** The services that declare to emit it. */
   emittedBy: string[];
-  /** The workers that handle it. */
+  /** The workers that handle it; those that request versions with the versions: `audit@1`. */
   handledBy: string[];
   /** The external sources that may publish it without a signature. */
   outside: readonly string[];
@@ -39,7 +40,7 @@ export function describeTypes(fleet: Fleet, pattern = '#'): DescribedType[] {
       kind: definition.kind,
       version: definition.latest,
       emittedBy: [...(emitters.get(type) ?? [])].sort(),
-      handledBy: workers.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
+      handledBy: workers.filter(({ handlerOf }) => handlerOf.has(type)).map((worker) => readerName(worker, type)),
       outside: definition.outside ?? [],
       fields: fieldsOf(definition),
     }));

@@ -3,6 +3,7 @@ import type { Names } from '../../broker/topology/topology.js';
 import { FlotillaError, withRemedy } from '../../errors.js';
 import { decodeEvent } from '../../events/decode.js';
 import { definitionOf, type Definitions } from '../../events/definitions.js';
+import type { RequestedVersions } from '../../events/read-as.js';
 import type { InboxKey } from '../../store/store.js';
 import type { StoredDeadLetter } from '../dead-letter.js';
 
@@ -13,6 +14,8 @@ export interface CheckContext {
   /** The workers of the fleet that have a queue. */
   workers: readonly string[];
   definitions: Definitions;
+  /** The versions in which a worker receives events. @default the latest */
+  requested?: ((worker: string) => RequestedVersions | undefined) | undefined;
   /** Whether the worker has handled the event, according to its store; undefined if that store is unreachable. */
   handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
   /** Whether the aggregate of a command is closed, so that the command is obsolete. */
@@ -55,7 +58,7 @@ export async function checkDeadLetter(
   if ((await context.broker.queueDepth(queue)) === undefined) {
     return refuse(new FlotillaError('dead_letter.refused', `there is no queue ${queue}; apply the topology`), false);
   }
-  const problem = deadLetter.replacement === null ? schemaProblem(deadLetter, context.definitions) : undefined;
+  const problem = deadLetter.replacement === null ? schemaProblem(deadLetter, context, to) : undefined;
   if (problem !== undefined) return refuse(problem, true);
   const { kind, type, subject } = deadLetter;
   if (
@@ -89,9 +92,13 @@ function trustProblem(
   return allowed?.includes(source ?? '') === true ? undefined : new FlotillaError('dead_letter.unsigned', id);
 }
 
-function schemaProblem(deadLetter: StoredDeadLetter, definitions: Definitions): FlotillaError | undefined {
+function schemaProblem(
+  deadLetter: StoredDeadLetter,
+  { definitions, requested }: CheckContext,
+  worker: string,
+): FlotillaError | undefined {
   try {
-    decodeEvent(definitions, deadLetter);
+    decodeEvent(definitions, deadLetter, requested?.(worker));
     return undefined;
   } catch (error) {
     if (!(error instanceof FlotillaError)) throw error;

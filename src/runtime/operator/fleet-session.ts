@@ -25,7 +25,7 @@ import { resumeReplay } from '../../replay/start-replay.js';
 import type { Store } from '../../store/store.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
-import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
+import { workerDefinitionOf, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { openManagement } from '../broker/broker-address.js';
 import { enabledWorkers, findWorker } from '../fleet/enabled-workers.js';
 import { completeConfig, type RunOptions } from '../running.js';
@@ -155,7 +155,9 @@ export class FleetSession implements OperatorPlace {
     await refuseForeignStore(this, store);
     const { names, definitions, stores } = this;
     const { handled, isClosed } = stores;
-    return { store, broker, names, workers, definitions, now: Date.now, handled, isClosed };
+    const definitionOf = new Map(this.fleet.workers.map(workerDefinitionOf).map((worker) => [worker.name, worker]));
+    const requested = (worker: string) => definitionOf.get(worker)?.requested;
+    return { store, broker, names, workers, definitions, requested, now: Date.now, handled, isClosed };
   }
 
   /** Publishes what was appended to the store of dead letters, where no keeper runs that does. Returns after three seconds at

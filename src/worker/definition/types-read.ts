@@ -1,5 +1,5 @@
 import { matchesType } from '../../events/handler-types.js';
-import type { DefinedHandler, WorkerDefinition } from './worker-definition.js';
+import type { WorkerDefinition } from './worker-definition.js';
 
 /** The versions in which a worker reads the events of a type. */
 export interface TypeRead {
@@ -12,14 +12,28 @@ export interface TypeRead {
 }
 
 /** What a worker reads by its handlers, sagas and projections, sorted by type. */
-export function typesRead({ definitions, handlers, handlerOf, requested, projections }: WorkerDefinition): TypeRead[] {
-  const projected = new Set(projections.flatMap((projection) => [...projection.handlerOf.keys()]));
-  return [...new Set([...handlerOf.keys(), ...projected])].sort().map((type) => {
-    const newest = definitions[type]?.latest ?? 1;
-    const isPlain = ({ pattern, version }: DefinedHandler) =>
-      version === undefined && matchesType(definitions, pattern, type);
-    const latest = projected.has(type) || handlers.some(isPlain);
-    const versions = new Set([...(requested?.get(type) ?? []), ...(latest ? [newest] : [])]);
+export function typesRead(worker: WorkerDefinition): TypeRead[] {
+  const projected = new Set(worker.projections.flatMap(({ handlerOf }) => [...handlerOf.keys()]));
+  return [...new Set([...worker.handlerOf.keys(), ...projected])].sort().map((type) => {
+    const newest = worker.definitions[type]?.latest ?? 1;
+    const latest = projected.has(type) || handlesLatest(worker, type);
+    const versions = new Set([...(worker.requested?.get(type) ?? []), ...(latest ? [newest] : [])]);
     return { type, versions: [...versions].sort((a, b) => a - b), latest };
   });
+}
+
+/** The name of a worker as a reader of a type, with the versions that its handlers request: `audit@1`,
+ *  `audit@1,latest`. */
+export function readerName(worker: WorkerDefinition, type: string): string {
+  const { name, definitions, requested } = worker;
+  const versions = requested?.get(type);
+  if (versions === undefined) return name;
+  const hasFallback = handlesLatest(worker, type);
+  const byNumber = versions.filter((version) => !(hasFallback && version === definitions[type]?.latest));
+  return `${name}@${[...byNumber, ...(hasFallback ? ['latest'] : [])].join(',')}`;
+}
+
+/** Whether a plain key or a wildcard handles the type. */
+function handlesLatest({ definitions, handlers }: WorkerDefinition, type: string): boolean {
+  return handlers.some(({ pattern, version }) => version === undefined && matchesType(definitions, pattern, type));
 }

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { baseCatalogue, catalogue, command, event, FlotillaError } from 'flotilla';
+import { baseCatalogue, catalogue, command, defineFleet, event, FlotillaError } from 'flotilla';
 import { harness } from 'flotilla/testing';
+import { describeTypes } from '../../../src/fleet/describe-types.js';
+import { readersOf } from '../../../src/fleet/readers.js';
 import { queuesOf } from '../../../src/worker/definition/queues.js';
 import { typesRead } from '../../../src/worker/definition/types-read.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
@@ -30,12 +32,12 @@ const data = {
 };
 
 /** A worker with these keys, whose handlers emit their key and the data that they receive. */
-function reader(...keys: string[]) {
+function reader(keys: readonly string[], name = 'reader') {
   const handler =
     (key: string) => (received: { data: unknown }, ctx: { emit: (type: string, data: unknown) => void }) =>
       ctx.emit('order.seen', { by: key, data: received.data });
   const on = Object.fromEntries(keys.map((key) => [key, handler(key)])) as unknown as On;
-  return shop.defineWorker({ name: 'reader', emits: ['order.seen'], ...(on && { on }) });
+  return shop.defineWorker({ name, emits: ['order.seen'], ...(on && { on }) });
 }
 
 const seen = (by: string, received: unknown) => ({ type: 'order.seen', data: { by, data: received } });
@@ -43,27 +45,29 @@ const created = (version: 1 | 2 | 3) => ({ type: 'order.created', version, data:
 
 describe('a handler of a version', () => {
   it('receives events of that version and older ones, each at the handler of the lowest version that reads it', async () => {
-    const worker = harness(reader('order.created@2', 'order.created@1', 'order.created'));
+    const worker = harness(reader(['order.created@2', 'order.created@1', 'order.created']));
     await worker.when(created(1)).emits(seen('order.created@1', data[1]));
     await worker.when(created(2)).emits(seen('order.created@2', data[2]));
     await worker.when(created(3)).emits(seen('order.created', data[3]));
   });
 
   it('receives older events upcast to the version that it requests, and no further', async () => {
-    const worker = harness(reader('order.created@2', 'order.*'));
+    const worker = harness(reader(['order.created@2', 'order.*']));
     await worker.when(created(1)).emits(seen('order.created@2', { orderId: 'o1', amount: 0 }));
     await worker.when(created(3)).emits(seen('order.*', data[3]));
     await worker.when({ type: 'order.closed', data: { orderId: 'o1' } }).emits(seen('order.*', { orderId: 'o1' }));
   });
 
   it('does not receive events of a newer version', async () => {
-    const result = await harness(reader('order.created@1', 'order.created@2')).when(created(3)).result();
+    const result = await harness(reader(['order.created@1', 'order.created@2']))
+      .when(created(3))
+      .result();
     expect(result).to.include({ outcome: 'quarantined', code: 'contract.newer_version' });
     expect(result.message).to.contain('order.created 3, requested up to 2');
   });
 
   it('binds the type, once', () => {
-    const { patterns } = queuesOf(workerDefinitionOf(reader('order.created@1', 'order.created', 'order.*')));
+    const { patterns } = queuesOf(workerDefinitionOf(reader(['order.created@1', 'order.created', 'order.*'])));
     expect(patterns).to.deep.equal(['order.created', 'order.*']);
   });
 });
@@ -80,7 +84,7 @@ describe('the key of a version', () => {
       twice: [['order.created@3', 'order.created'], 'order.created and order.created@3 both request version 3'],
     };
     for (const [name, [keys, problem]] of Object.entries(problems)) {
-      expect(() => reader(...keys), name)
+      expect(() => reader(keys), name)
         .to.throw(FlotillaError, problem)
         .with.property('code', 'worker.bad_definition');
     }
@@ -107,7 +111,7 @@ describe('the key of a version', () => {
 });
 
 describe('the versions that a worker reads', () => {
-  const read = (...keys: string[]) => typesRead(workerDefinitionOf(reader(...keys)));
+  const read = (...keys: string[]) => typesRead(workerDefinitionOf(reader(keys)));
 
   it('are those that its handlers request, and the latest for a plain key or a wildcard', () => {
     expect(read('order.created@2', 'order.created@1')).to.deep.equal([
@@ -121,6 +125,17 @@ describe('the versions that a worker reads', () => {
       { type: 'order.closed', versions: [1], latest: true },
       { type: 'order.created', versions: [3], latest: true },
     ]);
+  });
+
+  it('are named where the readers of a type are listed', () => {
+    const workers = [['order.created@1', 'order.created@2'], ['order.created@1', 'order.*'], ['order.*']].map(
+      (keys, index) => reader(keys, `reader-${index}`),
+    );
+    const closer = shop.defineWorker({ name: 'closer', on: { 'order.close': () => undefined } });
+    const fleet = defineFleet({ catalogue: shop, workers: [...workers, closer] });
+    const names = ['reader-0@1,2', 'reader-1@1,latest', 'reader-2'];
+    expect(readersOf(fleet, 'order.created')).to.deep.equal(names);
+    expect(describeTypes(fleet, 'order.created')[0]?.handledBy).to.deep.equal(names);
   });
 
   it('include the latest of a type that a projection reads', () => {

@@ -27,7 +27,10 @@ export function register(program: Command, context: Context): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      examples(['flotilla new worker audit --on order.created', 'add a worker that handles one event']),
+      examples(
+        ['flotilla new worker audit --on order.created', 'add a worker that handles one event'],
+        ['flotilla new worker audit --on order.created@1', 'add a worker that handles version 1 of the event'],
+      ),
     )
     .action((name: string, flags: { on: string[]; json?: boolean }) => runNewWorker(name, flags, context));
   group

@@ -60,7 +60,7 @@ export async function newWorker({ root, packageRoot, name, on = [], fleet }: New
 
 function eventsOf(samples: readonly Sample[]): string {
   return samples
-    .map(({ type, data }, index) => `  ${literal({ id: `event-${index + 1}`, type, data }, '  ')},\n`)
+    .map(({ pattern: _, ...event }, index) => `  ${literal({ id: `event-${index + 1}`, ...event }, '  ')},\n`)
     .join('');
 }
 

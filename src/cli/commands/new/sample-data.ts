@@ -1,15 +1,19 @@
 import { exampleOf } from '../../../contracts/examples.js';
 import { publishedSchema } from '../../../contracts/published-schema.js';
 import { base, type Definitions } from '../../../events/definitions.js';
+import { keyProblem, parseHandlerKey, type HandlerKey } from '../../../events/handler-keys.js';
 import { isAmbiguous } from '../../../events/patterns.js';
 import { typesMatching } from '../../../events/handler-types.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
 
-/** An example of an event that a pattern matches. */
+/** An example of an event for a key of `on`. */
 export interface Sample {
+  /** A type, a topic pattern, or one version of a type. */
   pattern: string;
   type: string;
+  /** Undefined for the latest. */
+  version?: number;
   data: unknown;
 }
 
@@ -22,16 +26,24 @@ export function samplesOf(
   patterns: readonly string[],
   isHandled: (command: string) => boolean = () => true,
 ): Sample[] {
-  requireMatch('type', patterns, Object.keys(definitions));
+  const keys = patterns.map(parseHandlerKey);
+  requireMatch(
+    'type',
+    keys.map(({ pattern }) => pattern),
+    Object.keys(definitions),
+  );
+  const problem = keys.map((key) => keyProblem(definitions, key)).find((each) => each !== undefined);
+  if (problem !== undefined) throw new UsageError(`--on: ${problem}`);
   requireUnambiguous(definitions, patterns);
-  if (patterns.length > 0)
-    return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, pattern, isHandled) }));
+  if (patterns.length > 0) {
+    return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, parseHandlerKey(pattern), isHandled) }));
+  }
   const sample = firstExample(definitions, Object.keys(definitions).filter(isOfApplication(definitions)));
   if (sample === undefined) throw new UsageError('the catalogue has no event to begin with; name one by --on');
   return [{ pattern: sample.type, ...sample }];
 }
 
-function sampleOf(definitions: Definitions, pattern: string, isHandled: (command: string) => boolean) {
+function sampleOf(definitions: Definitions, { pattern, version }: HandlerKey, isHandled: (command: string) => boolean) {
   const isCommand = definitions[pattern]?.kind === 'command';
   if (isCommand && isHandled(pattern)) {
     throw new UsageError(`--on: ${pattern} is a command, and has its worker already`);
@@ -40,7 +52,7 @@ function sampleOf(definitions: Definitions, pattern: string, isHandled: (command
   if (types.length === 0)
     throw new UsageError(`--on: ${pattern} matches commands alone, and each has its worker already`);
   const own = types.filter(isOfApplication(definitions));
-  const sample = firstExample(definitions, own) ?? firstExample(definitions, types);
+  const sample = firstExample(definitions, own, version) ?? firstExample(definitions, types, version);
   if (sample === undefined) throw new UsageError(`--on: no example can be made of ${pattern}; name another type`);
   return sample;
 }
@@ -50,14 +62,19 @@ function isOfApplication(definitions: Definitions) {
   return (type: string) => definitions[type]?.kind === 'event' && !(type in base);
 }
 
-function firstExample(definitions: Definitions, types: readonly string[]): { type: string; data: unknown } | undefined {
+function firstExample(
+  definitions: Definitions,
+  types: readonly string[],
+  wanted?: number,
+): Omit<Sample, 'pattern'> | undefined {
   for (const type of types) {
     const definition = definitions[type];
-    const schema = definition?.versions[definition.latest];
-    if (definition === undefined || schema === undefined) continue;
-    const root = publishedSchema(type, definition.latest, definition);
+    if (definition === undefined) continue;
+    const version = wanted ?? definition.latest;
+    const root = publishedSchema(type, version, definition);
     const data = exampleOf({ schema: root, root });
-    if (schema.safeParse(data).success) return { type, data };
+    if (definition.versions[version]?.safeParse(data).success !== true) continue;
+    return { type, ...(version < definition.latest && { version }), data };
   }
   return undefined;
 }

@@ -69,7 +69,7 @@ describe('code that is generated for this repository', function () {
     for (const folder of ['examples', 'bench']) await mkdir(join(copy, folder));
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     const place = { root: copy, packageRoot: root, fleet };
-    const on = ['order.*', 'user.created'];
+    const on = ['order.*', 'user.created@1'];
     added.set('worker', await newWorker({ ...place, name: 'loyalty-points', on }));
     added.set('second worker', await newWorker({ ...place, name: 'event' }));
     added.set('related event', await newEvent({ ...place, type: 'order.paid', kind: 'event' }));
@@ -107,7 +107,7 @@ describe('code that is generated for this repository', function () {
     expect(added.get('worker')?.byHand.join()).to.contain('docker-compose.yml: the service loyalty-points');
     expect(await read('workers/loyalty-points/index.ts'))
       .to.contain("'order.*': (event, ctx)")
-      .and.contain("'user.created': (event, ctx)");
+      .and.contain("'user.created@1': (event, ctx)");
     const contract = (type: string, version: number) =>
       ['', '.samples'].map((suffix) => `schemas/${type}/${version}${suffix}.json`);
     expect(added.get('related event')?.files).to.deep.equal([

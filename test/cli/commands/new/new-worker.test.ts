@@ -64,6 +64,9 @@ describe('new worker', () => {
     expect(() => samplesOf(definitions, ['payment.process'])).to.throw(UsageError, 'command');
     expect(() => samplesOf(definitions, ['*.process'])).to.throw(UsageError, 'commands alone');
     expect(() => samplesOf(definitions, ['order.*', '*.created'])).to.throw(UsageError, 'neither is more specific');
+    expect(() => samplesOf(definitions, ['order.created@9'])).to.throw(UsageError, 'its versions: 1, 2');
+    expect(() => samplesOf(definitions, ['order.*@1'])).to.throw(UsageError, 'is a wildcard');
+    expect(() => samplesOf(definitions, ['no.such@1'])).to.throw(FlotillaError, 'there is no type "no.such"');
   });
 
   it('refuses the names of other parts of the fleet before it writes anything', async () => {
