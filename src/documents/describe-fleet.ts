@@ -97,7 +97,7 @@ function describeProcesses({ workers, api }: Fleet): DescribedProcess[] {
       ...((handlers.length > 0 || consumeStream !== undefined) && {
         receives: {
           from,
-          patterns: consumeStream === undefined ? handlers.map(({ pattern }) => pattern) : ['#'],
+          patterns: consumeStream === undefined ? [...new Set(handlers.map(({ pattern }) => pattern))] : ['#'],
           types: [...handlerOf.keys()].sort(),
         },
       }),

@@ -76,9 +76,9 @@ export class Releaser {
   }
 
   #canRead(event: EventEnvelope): boolean {
-    const { definitions, quarantined } = this.options.context;
+    const { definitions, requested, quarantined } = this.options.context;
     try {
-      upcast(definitions, event);
+      upcast(definitions, event, requested);
       return true;
     } catch (error) {
       if (!isUnreadable(error)) return true; // the pipeline rejects it

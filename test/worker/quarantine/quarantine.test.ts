@@ -48,6 +48,20 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(counted?.value).to.equal(1);
     });
 
+    it('stays in the quarantine of a worker that requests only an older version, also when the worker starts', async () => {
+      const pattern = 'step.taken@1';
+      const first = await releases.start(walker('newer', { pattern }));
+      await releases.publish('a', 1);
+      await settled(1);
+      await first.end();
+      const second = await releases.start(walker('newer', { pattern }));
+      for (const n of [1, 2, 3]) await releases.publish('b', n, { version: 1 });
+      await settled(4);
+      await second.end();
+      expect(releases.outcomes).to.deep.equal(['quarantined contract.newer_version', 'done', 'done', 'done']);
+      expect(subjectsOf(await releases.quarantined())).to.deep.equal(['a 1']);
+    });
+
     it('is reported once for its type and version', async () => {
       await releases.start(walker('older'));
       for (let n = 1; n <= 5; n++) await releases.publish(`a/${n}`, n);

@@ -36,7 +36,7 @@ export const catalogues = {
 export type Release = keyof typeof catalogues;
 
 export interface WalkerOptions {
-  pattern?: 'step.*' | 'step.taken';
+  pattern?: 'step.*' | 'step.taken' | 'step.taken@1';
   from?: 'queue' | 'log';
   prefetch?: number;
   delays?: string[];
