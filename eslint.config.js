@@ -25,6 +25,13 @@ export default defineConfig(
     languageOptions: { globals: nodeGlobals },
   },
   {
+    // programs of pages
+    files: ['src/documents/static/*.js'],
+    languageOptions: {
+      globals: { window: 'readonly', document: 'readonly', MutationObserver: 'readonly' },
+    },
+  },
+  {
     files: ['**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -5,6 +5,7 @@ import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { root } from './root.mjs';
 import { attached } from './run.mjs';
+import { copyStaticFiles } from './static-files.mjs';
 import { exitWith } from './step.mjs';
 
 // Bundles the release, with type checks and declarations. In a checkout, `bin/flotilla` bundles without them.
@@ -14,7 +15,10 @@ try {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   process.exitCode = await attached(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
-  if (process.exitCode === 0) await bundle({ sourcemap: false });
+  if (process.exitCode === 0) {
+    await bundle({ sourcemap: false });
+    copyStaticFiles();
+  }
 } catch (error) {
   exitWith(error);
 }

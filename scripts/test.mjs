@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { ensureChromium } from './chromium.mjs';
 import { ensureCompiled, ensureModules } from './compile.mjs';
 import { interruptible } from './interruptible.mjs';
 import { runsOfAll, testInLanes } from './lanes.mjs';
@@ -25,6 +26,8 @@ try {
   const [coverage, unit] = ['--coverage', '--unit'].map((flag) => process.argv.includes(flag));
   if (!unit) await ensureRabbit('Tests run against a real RabbitMQ');
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
+  const isAboutPages = given.length === 0 || given.some((argument) => argument.startsWith('test/documents'));
+  if (!unit && isAboutPages) await ensureChromium('The pages of the API are tested in a browser');
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
   // tests with a broker often wait for it, which leaves processor time to another run

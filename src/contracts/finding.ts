@@ -93,7 +93,8 @@ function pointerOf(steps: readonly Step[], rule: RuleId, key: string): string {
   return [...parts, ...last].map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-function fieldOf(steps: readonly Step[], rule: RuleId, key: string): string {
+/** The changed value of the data: `items[].sku`; empty for the data themselves. */
+export function fieldOf(steps: readonly Step[], rule: RuleId, key: string): string {
   const names = [...steps.map(({ name, before }) => (before.kind === 'array' ? '[]' : name))];
   return [...names, ...(isAboutField(rule) ? [key] : [])]
     .reduce((path, name) => (name === '[]' ? `${path}[]` : `${path}.${name}`), '')

@@ -8,8 +8,9 @@ import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import { upcastData } from '../events/decode.js';
 import { dataschemaOf } from '../events/definitions.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
+import { declaredEmitters, emittersOf, type Fleet } from '../fleet/define-fleet.js';
 import { readersOf } from '../fleet/readers.js';
+import { OPS_STORE } from '../fleet/reserved-names.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 
 /** One version of a message type. */
@@ -31,8 +32,10 @@ export interface DescribedMessage {
   emittedBy: readonly string[];
   /** The sources outside the fleet that may publish it without a signature. */
   outside: readonly string[];
-  /** The workers that handle it, and the projections that it updates. */
-  readers: readonly string[];
+  /** A service as which the fleet accepts it; undefined: any. */
+  source: string | undefined;
+  /** The workers that handle it, and the projections that it updates, each with the version as which it reads it. */
+  readers: readonly { name: string; version: number }[];
 }
 
 /** A process that sends messages, or receives them from the broker. */
@@ -59,6 +62,7 @@ export function describeFleet(
   { info, prefix, samples }: { info: ApiInfo; prefix: string; samples: readonly CommittedSamples[] },
 ): FleetDescription {
   const emitters = declaredEmitters(fleet);
+  const accepted = emittersOf(fleet);
   const messages = Object.entries(fleet.catalogue.definitions)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([type, definition]) => ({
@@ -67,9 +71,15 @@ export function describeFleet(
       versions: Object.keys(definition.versions).map((key) => describeVersion(type, Number(key), definition, samples)),
       emittedBy: [...(emitters.get(type) ?? [])].sort(),
       outside: definition.outside ?? [],
-      readers: readersOf(fleet, type),
+      source: serviceIn(accepted.get(type)),
+      readers: readersOf(fleet, type).map((name) => ({ name, version: definition.latest })),
     }));
   return { info, prefix, messages, processes: describeProcesses(fleet) };
+}
+
+/** The keeper may send any type, but is the usual source of its own only. */
+function serviceIn(services: ReadonlySet<string> = new Set()): string | undefined {
+  return [...services].find((service) => service !== OPS_STORE) ?? [...services][0];
 }
 
 function describeVersion(

@@ -6,17 +6,12 @@ import type { DescribedMessage } from './describe-fleet.js';
 export const EXAMPLE_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 export const EXAMPLE_TIME = '2026-01-31T08:00:00.000Z';
 
-/** The source under which a message is published: a service that emits it, or a source outside the fleet. */
-export function exampleSource({ emittedBy, outside }: DescribedMessage): string {
-  return emittedBy[0] ?? outside[0] ?? OPERATOR;
-}
-
 /** A message with these data, in structured mode. */
 export function exampleEvent(message: DescribedMessage, dataschema: string, data: Json): Record<string, Json> {
   return {
     specversion: '1.0',
     id: EXAMPLE_ID,
-    source: exampleSource(message),
+    source: message.source ?? message.outside[0] ?? OPERATOR,
     type: message.type,
     subject: `${message.type.split('.', 1).join('')}/1`,
     time: EXAMPLE_TIME,

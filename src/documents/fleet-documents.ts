@@ -7,7 +7,12 @@ import type { Fleet } from '../fleet/define-fleet.js';
 import type { Logger } from '../telemetry/logger.js';
 import { asyncApi } from './asyncapi/document.js';
 import { describeFleet, type FleetDescription } from './describe-fleet.js';
+import { httpPage } from './pages/http.js';
+import { messagePage } from './pages/message.js';
+import { messagesPage } from './pages/messages.js';
+import { overviewPage } from './pages/overview.js';
 import { listOperation, messageOf, schemaListOf, schemaOperation, versionOf } from './schemas.js';
+import { staticFiles } from './static-files.js';
 
 export interface FleetDocumentsOptions {
   info: ApiInfo;
@@ -20,7 +25,12 @@ export interface FleetDocumentsOptions {
 
 const JSON_UTF8 = 'application/json; charset=utf-8';
 
-/** The documents of a fleet: AsyncAPI, and the schemas of messages. They are generated at the first request, because most
+const HTML = 'text/html; charset=utf-8';
+const STYLE = "style-src 'self'; img-src data:";
+/** Swagger UI reads openapi.json, and sends the requests of "Try it out" to the API. */
+const SCRIPTS = `${STYLE}; script-src 'self'; connect-src 'self'`;
+
+/** The documents of a fleet: AsyncAPI, the schemas of messages, and pages for people. They are generated at the first request, because most
  *  processes are never asked for them. */
 export function fleetDocuments(fleet: Fleet, { info, prefix, root, logger }: FleetDocumentsOptions): ApiDocument[] {
   let described: Promise<FleetDescription> | undefined;
@@ -53,6 +63,30 @@ export function fleetDocuments(fleet: Fleet, { info, prefix, root, logger }: Fle
       operation: schemaOperation,
       content: async ({ params: { type, version } }) =>
         JSON.stringify(versionOf(messageOf(await describe(), type), version).schema, undefined, 2),
+    },
+    ...pages(describe),
+    ...staticFiles(),
+  ];
+}
+
+function pages(describe: () => Promise<FleetDescription>): ApiDocument[] {
+  const common = { contentType: HTML, cache: 'revalidate', loads: STYLE } as const;
+  return [
+    { ...common, path: '/docs', content: async ({ baseUrl }) => overviewPage(await describe(), baseUrl) },
+    {
+      ...common,
+      path: '/docs/http',
+      loads: SCRIPTS,
+      content: async ({ baseUrl }) => httpPage(await describe(), baseUrl),
+    },
+    { ...common, path: '/docs/events', content: async ({ baseUrl }) => messagesPage(await describe(), baseUrl) },
+    {
+      ...common,
+      path: '/docs/events/:type',
+      content: async ({ params: { type }, baseUrl }) => {
+        const fleet = await describe();
+        return messagePage(fleet, messageOf(fleet, type), baseUrl);
+      },
     },
   ];
 }

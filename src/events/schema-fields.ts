@@ -25,6 +25,11 @@ export function schemaFields(schema: JsonSchema, resolve: Resolve = within(schem
   return fields.length > 0 ? fields : [{ path: '', type: typeText(schema, resolve), required: true, description: '' }];
 }
 
+/** The path of a field as steps, as in the paths of personal fields: `lines[].sku` becomes `lines`, `*`, `sku`. */
+export function fieldSteps(path: string): string[] {
+  return path === '' ? [] : path.replaceAll('[]', '.*').split('.');
+}
+
 function within(root: JsonSchema): Resolve {
   return (ref) => {
     const steps = ref.replace(/^#\/?/, '').split('/');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MessageDefinition } from '../events/definition.js';
 import { isPersonal } from '../events/personal.js';
 import { matches } from '../events/patterns.js';
-import { schemaFields, type SchemaField } from '../events/schema-fields.js';
+import { fieldSteps, schemaFields, type SchemaField } from '../events/schema-fields.js';
 import { readerName } from '../worker/definition/types-read.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import { declaredEmitters, type Fleet } from './define-fleet.js';
@@ -50,10 +50,5 @@ function fieldsOf({ versions, latest, pii }: MessageDefinition): DescribedField[
   const schema = versions[latest];
   if (schema === undefined) return [];
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return schemaFields(json).map((field) => ({ ...field, pii: isPersonal(stepsOf(field.path), pii) }));
-}
-
-/** `lines[].sku` is written `lines.*.sku` in the paths of personal fields. */
-function stepsOf(path: string): string[] {
-  return path === '' ? [] : path.replaceAll('[]', '.*').split('.');
+  return schemaFields(json).map((field) => ({ ...field, pii: isPersonal(fieldSteps(field.path), pii) }));
 }

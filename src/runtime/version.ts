@@ -1,10 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-/** The package.json of this library. */
-export function manifestPath(): string {
-  return createRequire(import.meta.url).resolve('flotilla/package.json');
-}
+import { manifestPath } from '../files/library-manifest.js';
 
 /** The version of this library. */
 export function libraryVersion(): string {

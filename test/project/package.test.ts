@@ -63,10 +63,19 @@ describe('the package', function () {
     expect(
       files.filter((path) => /^(src|platform|workers|config|application|test|bench|docs)\//.test(path)),
     ).to.deep.equal([]);
-    expect(files.filter((path) => path.startsWith('dist/') && !/^dist\/src\/.*\.(js|d\.ts)$/.test(path))).to.deep.equal(
-      [],
-    );
-    expect((await stat(tarball)).size).to.be.below(1_000_000);
+    const compiled = /^dist\/src\/(.*\.(js|d\.ts)|static\/.*)$/;
+    expect(files.filter((path) => path.startsWith('dist/') && !compiled.test(path))).to.deep.equal([]);
+    const ofPages = [
+      'pages.css',
+      'http.css',
+      'http.js',
+      'swagger-ui.css',
+      'swagger-ui-bundle.js',
+      'swagger-ui.LICENSE',
+    ];
+    expect(files).to.include.members(ofPages.map((name) => `dist/src/static/${name}`));
+    // Swagger UI is two fifths of it
+    expect((await stat(tarball)).size).to.be.below(1_250_000);
     const scripts = files.filter((path) => path.startsWith('scripts/'));
     const imported = new Set<string>();
     for (const path of ['bin/flotilla', ...scripts]) {

@@ -5,27 +5,32 @@ import { problem } from '../problems/problems.js';
 /** Accepts only requests with one of the tokens. Compares hashes in constant time, so that timing reveals neither the
  *  token nor its length. */
 export function authorize(...tokens: readonly string[]): RequestHandler {
-  return requireToken(tokens, 'Bearer', bearerToken);
+  return requireToken(tokens, ['Bearer'], bearerToken);
 }
 
 /** Accepts the token also as the password of Basic authentication (RFC 7617), which a browser asks for; any user name
  *  will do. For documents only: a browser sends this password with every request to the API, including those that pages
  *  of other sites cause. */
 export function authorizeBrowser(...tokens: readonly string[]): RequestHandler {
-  const challenge = 'Bearer, Basic realm="Flotilla: any user name, with API_TOKEN as the password", charset="UTF-8"';
-  return requireToken(tokens, challenge, (header) => bearerToken(header) ?? basicPassword(header));
+  // two header lines: Chromium ignores a challenge behind a comma
+  const challenges = [
+    'Bearer',
+    'Basic realm="Flotilla: any user name, with API_TOKEN as the password", charset="UTF-8"',
+  ];
+  return requireToken(tokens, challenges, (header) => bearerToken(header) ?? basicPassword(header));
 }
 
 function requireToken(
   tokens: readonly string[],
-  challenge: string,
+  challenges: string[],
   tokenIn: (header: string) => string | undefined,
 ): RequestHandler {
   const expected = tokens.map(digest);
-  return (req, _res, next) => {
+  return (req, res, next) => {
     const given = digest(tokenIn(req.get('authorization') ?? '') ?? '');
     if (!expected.some((each) => timingSafeEqual(given, each))) {
-      throw problem('request.unauthorized', { headers: { 'WWW-Authenticate': challenge } });
+      res.set('WWW-Authenticate', challenges);
+      throw problem('request.unauthorized');
     }
     next();
   };

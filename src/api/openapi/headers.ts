@@ -18,7 +18,7 @@ export const responseHeaders = {
     { const: 'true' },
     false,
   ),
-  'WWW-Authenticate': header('The authentication scheme', { const: 'Bearer' }),
+  'WWW-Authenticate': header('`Bearer`; for documents also `Basic`', text),
 } satisfies Record<string, Json>;
 
 export type ResponseHeader = keyof typeof responseHeaders;
