@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { FlotillaError, messageOf } from '../errors.js';
 import type { Finding } from './finding.js';
+import { readListFile } from './list-file.js';
 
 /** The only place for exceptions from the gate, so that a review sees each of them. */
 export const EXCEPTIONS_FILE = 'schemas/exceptions.json';
@@ -25,20 +23,8 @@ const exceptionsFile = z.array(
 export type SchemaException = z.infer<typeof exceptionsFile>[number];
 
 /** Reads the exceptions of a project; none without the file. Rejects with `contract.bad_schema_file`. */
-export async function readExceptions(root: string): Promise<SchemaException[]> {
-  let text: string;
-  try {
-    text = await readFile(join(root, EXCEPTIONS_FILE), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  try {
-    return exceptionsFile.parse(JSON.parse(text));
-  } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
-    throw new FlotillaError('contract.bad_schema_file', `${EXCEPTIONS_FILE}: ${why}`);
-  }
+export function readExceptions(root: string): Promise<SchemaException[]> {
+  return readListFile(root, EXCEPTIONS_FILE, exceptionsFile);
 }
 
 /** Separates the findings that an exception permits today (an ISO date). `useless`: exceptions that have ended, or to

@@ -6,6 +6,7 @@ import { findingOf, type Finding, type Place } from './finding.js';
 import { listChanges } from './list-changes.js';
 import { lookAlikesOf } from './look-alikes.js';
 import { brokenReaders } from './readable-from.js';
+import { retiredVersionsOf, type RetiredVersion } from './retired.js';
 import { checkSamples, outdatedSamples, type CommittedSamples, type SampleFinding } from './samples.js';
 import { publishedSchema } from './published-schema.js';
 import { RULES, type RuleId } from './rules.js';
@@ -38,16 +39,27 @@ export interface GateResult {
 /** Compares the catalogue with every committed version. Within a version, an event must be readable in both directions:
  *  new code reads stored events, and during a deployment old code reads new ones. A command must be readable by new
  *  code; that old handlers refuse it is a warning. What old code reads is compared only for versions that are still
- *  written. Every committed sample must be read as before. */
-export function checkCatalogue(definitions: Definitions, { schemas, samples }: Committed): GateResult {
+ *  written. A retired version may be absent; its fields still reserve their names. Every committed sample must be read
+ *  as before. */
+export function checkCatalogue(
+  definitions: Definitions,
+  { schemas, samples }: Committed,
+  retired: readonly RetiredVersion[] = [],
+): GateResult {
+  const isRetired = ({ type, version }: CommittedSchema) => {
+    const definition = definitionOf(definitions, type);
+    const isAbsent = definition !== undefined && definition.versions[version] === undefined;
+    return isAbsent && retiredVersionsOf(retired, type).includes(version);
+  };
+  const compared = schemas.filter((old) => !isRetired(old));
   return {
     findings: [
-      ...schemas.flatMap((old) => checkVersion(definitions, schemas, old)),
+      ...compared.flatMap((old) => checkVersion(definitions, schemas, old)),
       ...Object.entries(definitions).flatMap(([type, definition]) => checkReadableFrom(type, definition, schemas)),
       ...checkNames(definitions),
     ],
     sampleFindings: checkSamples(definitions, samples),
-    compared: schemas.length,
+    compared: compared.length,
   };
 }
 

@@ -37,7 +37,7 @@ export interface HistoryCounts {
   places: { place: string; checked: number; unreadable: number }[];
   /** The unreadable messages, the largest group first. */
   groups: UnreadableGroup[];
-  /** Dead letters that were unreadable for the same reason when they were dead-lettered. Not in `unreadable`. */
+  /** Dead letters and quarantined messages that are there because they are unreadable. Not in `unreadable`. */
   known: UnreadableGroup[];
   /** The numbers of messages by version and place; those of no version of a type are left out. */
   versions: { type: string; version: number; places: Record<string, number> }[];
@@ -48,8 +48,8 @@ export interface CountedMessage {
   place: string;
   reading: Reading;
   about: () => Pick<Occurrence, 'id' | 'time' | 'inspect'>;
-  /** The code with which it was dead-lettered. */
-  deadLetteredAs?: string;
+  /** The code for which it was dead-lettered or quarantined. */
+  setAsideFor?: string | undefined;
 }
 
 /** Bounds the memory for types that a publisher outside the fleet invents. */
@@ -73,7 +73,7 @@ export class HistoryTally {
     this.#places.set(place, this.#places.get(place) ?? { checked: 0, unreadable: 0 });
   }
 
-  add({ place, reading, about, deadLetteredAs }: CountedMessage): void {
+  add({ place, reading, about, setAsideFor }: CountedMessage): void {
     this.begin(place);
     this.#checked += 1;
     if (this.#checked % PROGRESS_INTERVAL === 0) this.onProgress?.(this.#checked, place);
@@ -82,7 +82,8 @@ export class HistoryTally {
     const { event, version, failure } = reading;
     if (event !== undefined && version !== undefined) this.#countVersion(event.type, version, place);
     if (failure === undefined) return;
-    const isKnown = deadLetteredAs === failure.code || deadLetteredAs === 'contract.too_large';
+    // of a body that is too large, only the beginning is stored
+    const isKnown = setAsideFor === failure.code || setAsideFor === 'contract.too_large';
     if (counts !== undefined && !isKnown) counts.unreadable += 1;
     const { code, message, remedy } = failure;
     const groups = isKnown ? this.#known : this.#groups;

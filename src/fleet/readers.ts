@@ -1,6 +1,17 @@
-import { readerName } from '../worker/definition/types-read.js';
-import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
+import { messageTypesOf } from '../sagas/definition/definition.js';
+import { readerName, typesRead } from '../worker/definition/types-read.js';
+import { workerDefinitionOf, type WorkerDefinition } from '../worker/definition/worker-definition.js';
 import type { Fleet } from './define-fleet.js';
+
+/** A part of a fleet that receives messages. */
+export interface Reader {
+  name: string;
+  kind: 'worker' | 'projection' | 'saga';
+  /** The worker that runs it. */
+  worker: string;
+  /** The versions in which it receives the messages of a type, ascending. */
+  reads: Record<string, number[]>;
+}
 
 /** The workers that handle a message type, with the versions that they request (`audit@1`), and the projections that it
  *  updates, sorted by name. */
@@ -11,4 +22,28 @@ export function readersOf({ workers }: Fleet, type: string): string[] {
     ...definitions.filter(({ handlerOf }) => handlerOf.has(type)).map((worker) => readerName(worker, type)),
     ...projections.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
   ].sort();
+}
+
+/** The worker, its projections and its sagas, as far as they receive messages. */
+export function readersIn(definition: WorkerDefinition): Reader[] {
+  const { name: worker, definitions, projections, sagas } = definition;
+  const latest = (types: Iterable<string>) =>
+    Object.fromEntries([...types].map((type) => [type, [definitions[type]?.latest ?? 1]]));
+  const own = typesRead({ ...definition, projections: [] });
+  const readers: Reader[] = [
+    {
+      name: worker,
+      kind: 'worker',
+      worker,
+      reads: Object.fromEntries(own.map(({ type, versions }) => [type, versions])),
+    },
+    ...projections.map(({ name, handlerOf }): Reader => ({
+      name,
+      kind: 'projection',
+      worker,
+      reads: latest(handlerOf.keys()),
+    })),
+    ...sagas.map((saga): Reader => ({ name: saga.name, kind: 'saga', worker, reads: latest(messageTypesOf(saga)) })),
+  ];
+  return readers.filter(({ reads }) => Object.keys(reads).length > 0);
 }

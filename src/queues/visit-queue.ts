@@ -1,18 +1,29 @@
+import { sleep } from '../concurrency/sleep.js';
 import type { Broker, Delivery } from '../broker/broker.js';
 import { drainSelected } from './drain-queue.js';
 
-/** Calls `visit` for the messages that are ready in a queue without consumers, and returns the number of those that it
- *  did not reach within `limit` milliseconds. They stay in the queue, in order and with their expiry. The broker counts
- *  a delivery, which a later consumer of this queue sees, and one of the queue to which they are dead-lettered does
- *  not. */
+const POLL_INTERVAL_MS = 200;
+
+/** Calls `visit` for the messages that are ready in a queue, and returns the number of those that it did not reach within
+ *  `limit` milliseconds. They stay in the queue, in order and with their expiry. The broker counts a delivery, which a
+ *  later consumer of this queue sees, and one of the queue to which they are dead-lettered does not. While the queue has
+ *  consumers, which would receive later messages first, waits for them to empty it. */
 export async function visitQueue(
   broker: Broker,
   queue: string,
   { limit, signal }: { limit: number; signal: AbortSignal },
   visit: (delivery: Delivery) => void,
 ): Promise<number> {
+  const end = performance.now() + limit;
+  for (;;) {
+    const { ready, consumers } = (await broker.queueDepth(queue)) ?? { ready: 0, consumers: 0 };
+    if (ready === 0) return 0;
+    if (consumers === 0) break;
+    if (performance.now() >= end || signal.aborted) return ready;
+    await sleep(POLL_INTERVAL_MS, signal);
+  }
   const { unexamined } = await drainSelected(broker, queue, {
-    limit,
+    limit: end - performance.now(),
     signal,
     select(delivery) {
       visit(delivery);

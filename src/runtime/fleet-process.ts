@@ -2,6 +2,7 @@ import type { Config } from '../config/load-config.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../events/ids.js';
 import { derivedId } from '../events/ids.js';
+import { processContractsOf } from '../fleet/process-contracts.js';
 import { emittedBy, type Fleet } from '../fleet/define-fleet.js';
 import { registerProcess, type ProcessRecord } from '../observability/processes/process-registry.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -120,7 +121,12 @@ async function assemble(
     },
     async register(record) {
       const startedAt = new Date().toISOString();
-      lifetime.atEnd(await registerProcess({ dir: runDirOf(place), ...record, pid: process.pid, startedAt }));
+      const own = workers.filter(({ name: worker }) => record.workers.includes(worker));
+      const program = { library: libraryVersion(), ...(config.commit !== undefined && { commit: config.commit }) };
+      const contracts = processContractsOf(fleet, own, program);
+      lifetime.atEnd(
+        await registerProcess({ dir: runDirOf(place), ...record, pid: process.pid, startedAt, contracts }),
+      );
       logger.info('Ready', { url: record.url });
     },
   };

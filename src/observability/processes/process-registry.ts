@@ -2,6 +2,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../../files/make-directory.js';
+import { processContracts } from './process-contracts.js';
 
 const record = z.object({
   role: z.enum(['api', 'worker', 'keeper']),
@@ -17,34 +18,49 @@ const record = z.object({
 /** A process of the fleet on this machine. */
 export type ProcessRecord = z.infer<typeof record>;
 
+const registration = record.extend({ contracts: processContracts.optional().catch(undefined) });
+
+/** A process with what it reads and writes; undefined for a process of an earlier release. */
+export type ProcessRegistration = z.infer<typeof registration>;
+
 /** Registers this process in `dir`, so that other processes on the machine find its health URL. Returns a function that
  *  removes the registration, to be called at the end. Readers never see a partial file. Also removes the records of
  *  killed processes. */
 export async function registerProcess({
   dir,
   ...process
-}: ProcessRecord & { dir: string }): Promise<() => Promise<void>> {
+}: ProcessRegistration & { dir: string }): Promise<() => Promise<void>> {
   makeDirectory(dir);
   await sweep(dir);
   const path = join(dir, fileOf(process));
   const next = `${path}.next`;
-  await writeFile(next, JSON.stringify(process, null, 2), { mode: 0o600 });
+  await writeFile(next, JSON.stringify(process), { mode: 0o600 });
   await rename(next, path);
   return () => rm(path, { force: true });
 }
 
 /** The running processes that are registered in `dir`. A missing directory contains none; invalid records are
  *  ignored. */
-export async function readProcesses(dir: string): Promise<ProcessRecord[]> {
-  const records = await Promise.all((await filesIn(dir)).map((file) => readRecord(join(dir, file))));
+export function readProcesses(dir: string): Promise<ProcessRecord[]> {
+  return readRunning(dir, record);
+}
+
+/** The running processes with what they read and write. */
+export function readRegistrations(dir: string): Promise<ProcessRegistration[]> {
+  return readRunning(dir, registration);
+}
+
+async function readRunning<T extends ProcessRecord>(dir: string, schema: z.ZodType<T>): Promise<T[]> {
+  const records = await Promise.all((await filesIn(dir)).map((file) => readRecord(join(dir, file), schema)));
   return records
-    .filter((found): found is ProcessRecord => found !== undefined && isAlive(found.pid))
+    .filter((found) => found !== undefined)
+    .filter(({ pid }) => isAlive(pid))
     .sort((a, b) => fileOf(a).localeCompare(fileOf(b)));
 }
 
 async function sweep(dir: string): Promise<void> {
   for (const file of await filesIn(dir)) {
-    const found = await readRecord(join(dir, file));
+    const found = await readRecord(join(dir, file), record);
     if (found !== undefined && !isAlive(found.pid)) await rm(join(dir, file), { force: true });
   }
 }
@@ -63,9 +79,9 @@ async function filesIn(dir: string): Promise<string[]> {
   }
 }
 
-async function readRecord(path: string): Promise<ProcessRecord | undefined> {
+async function readRecord<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   try {
-    return record.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
+    return schema.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
   } catch (error) {
     // removed since the directory was listed, or not a record
     if (hasErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;

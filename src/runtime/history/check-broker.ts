@@ -1,26 +1,27 @@
 import type { Broker, Delivery } from '../../broker/broker.js';
-import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
-import type { Names, WorkerQueues } from '../../broker/topology/topology.js';
+import { HEADERS, textHeader } from '../../broker/messages/headers.js';
 import type { CountedMessage } from '../../contracts/history-tally.js';
+import { sleep } from '../../concurrency/sleep.js';
 import { readMessage } from '../../contracts/reading.js';
 import { readDeadLetter } from '../../dead-letters/keeper/read-dead-letter.js';
 import { isAccepted } from '../../event-log/consumers/accept-entry.js';
 import { visitLog } from '../../event-log/reading/visit-log.js';
 import { listRetrying } from '../../queues/retry-queues.js';
 import { visitQueue } from '../../queues/visit-queue.js';
+import { brokerAddress } from '../broker/broker-address.js';
+import { verifyPublisher } from '../broker/verify-publisher.js';
+import type { FleetSession } from '../operator/fleet-session.js';
 import { readPlace, type HistoryCheck } from './history-check.js';
 
 /** Milliseconds for the messages of one queue. */
 const QUEUE_TIMEOUT_MS = 10_000;
+const QUEUE_POLL_INTERVAL_MS = 200;
 
-/** Reads the messages that wait for a retry, and the dead letters that wait for the keeper. Workers do not consume these
- *  queues, and the keeper ignores that a message was delivered before. */
-export async function checkQueues(
-  broker: Broker,
-  { names, workers }: { names: Names; workers: readonly WorkerQueues[] },
-  check: HistoryCheck,
-): Promise<void> {
-  for (const worker of workers) {
+/** Reads the messages that wait for a retry or in the quarantine, and the dead letters that wait for the keeper. Their
+ *  consumers ignore that a message was delivered before. */
+export async function checkQueues(broker: Broker, session: FleetSession, check: HistoryCheck): Promise<void> {
+  const { names } = session;
+  for (const worker of session.queues().declared) {
     const { name } = worker;
     const retries = `retries ${name}`;
     await readPlace(retries, check, async () => {
@@ -31,18 +32,26 @@ export async function checkQueues(
         }));
       }
     });
+    const quarantine = `quarantine ${name}`;
+    await readPlace(quarantine, check, () =>
+      checkQueue(broker, names.newer(name), check, ({ properties: { headers } }) => ({
+        place: quarantine,
+        inspect: null,
+        setAsideFor: textHeader(headers, HEADERS.quarantinedFor),
+      })),
+    );
     const dead = `dead letters in the broker ${name}`;
     await readPlace(dead, check, () =>
       checkQueue(broker, names.dead(name), check, (delivery) => ({
         place: dead,
         inspect: 'flotilla dead collect',
-        deadLetteredAs: readDeadLetter(delivery, name, check.definitions, Date.now()).code,
+        setAsideFor: readDeadLetter(delivery, name, check.definitions, Date.now()).code,
       })),
     );
   }
 }
 
-type Found = Pick<CountedMessage, 'place' | 'deadLetteredAs'> & { inspect: string };
+type Found = Pick<CountedMessage, 'place' | 'setAsideFor'> & { inspect: string | null };
 
 async function checkQueue(
   broker: Broker,
@@ -56,23 +65,20 @@ async function checkQueue(
     const { id = delivery.properties.messageId ?? null, time = null } = reading.event ?? {};
     tally.add({ ...place, reading, about: () => ({ id, time, inspect }) });
   });
-  if (missed > 0) throw new Error(`${missed} messages of ${queue} were not delivered to this command`);
+  if (missed > 0) throw new Error(`${missed} messages of ${queue} were not read`);
 }
 
-export interface CheckStreamOptions {
-  stream: string;
-  from: 'first' | number;
-  /** The services whose stores were read: the stream has copies of their events. */
-  services: ReadonlySet<string>;
-  verify: VerifyPublisher | undefined;
-}
-
-/** Reads the events of the stream that no store and no journal of this machine has. */
+/** Reads the events of the stream that no store and no journal of this machine has: those after `offset`, up to which the
+ *  journal has read it, and not of these services. */
 export async function checkStream(
   broker: Broker,
-  { stream, from, services, verify }: CheckStreamOptions,
+  session: FleetSession,
+  { offset, services }: { offset: number | undefined; services: ReadonlySet<string> },
   check: HistoryCheck,
 ): Promise<void> {
+  const { log: stream } = session.names;
+  const from = offset === undefined ? 'first' : offset + 1;
+  const verify = verifyPublisher(session.config, (await brokerAddress(session)).amqpUrl);
   const { definitions, tally, signal } = check;
   const place = `stream ${stream}`;
   tally.begin(place);
@@ -87,4 +93,27 @@ export async function checkStream(
       tally.add({ place, reading, about: () => ({ id, time, inspect: `flotilla events show ${id}` }) });
     }),
   );
+}
+
+/** The messages in the queues of workers, by worker; none for a queue that is empty within `timeout` milliseconds. They are
+ *  not read, because a worker acts on a delivery that is not the first one. */
+export async function countQueued(
+  broker: Broker,
+  session: FleetSession,
+  { timeout, ...check }: HistoryCheck & { timeout: number },
+): Promise<Record<string, number>> {
+  const queued: Record<string, number> = {};
+  await readPlace('queues of workers', check, async () => {
+    const end = performance.now() + timeout;
+    for (const { name } of session.queues().declared) {
+      const ready = async () => (await broker.queueDepth(session.names.queue(name)))?.ready ?? 0;
+      let count = await ready();
+      while (count > 0 && performance.now() < end && !check.signal.aborted) {
+        await sleep(QUEUE_POLL_INTERVAL_MS, check.signal);
+        count = await ready();
+      }
+      if (count > 0) queued[name] = count;
+    }
+  });
+  return queued;
 }

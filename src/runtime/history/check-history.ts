@@ -4,11 +4,9 @@ import { HistoryTally, type HistoryCounts } from '../../contracts/history-tally.
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { findJournal } from '../../journal/define-journal.js';
 import { readLogOffset } from '../../event-log/positions/read-log-offset.js';
-import { brokerAddress } from '../broker/broker-address.js';
-import { verifyPublisher } from '../broker/verify-publisher.js';
 import type { FleetSession } from '../operator/fleet-session.js';
 import { storePathOf } from '../place.js';
-import { checkQueues, checkStream } from './check-broker.js';
+import { checkQueues, checkStream, countQueued } from './check-broker.js';
 import { checkJournal } from './check-journal.js';
 import { checkDeadLetters, checkStore } from './check-stores.js';
 import { readPlace, type HistoryCheck, type UnreadPlace } from './history-check.js';
@@ -17,6 +15,8 @@ import { storeFiles } from './store-files.js';
 export interface CheckHistoryOptions {
   /** Only the stores of these services, and nothing in the broker. @default everything */
   services?: readonly string[] | undefined;
+  /** Milliseconds to wait for each queue of a worker to be empty. @default 0 */
+  queueTimeout?: number;
   /** Whether to read the retries, dead letters and the stream in the broker. @default true */
   broker?: boolean;
   signal: AbortSignal;
@@ -41,30 +41,34 @@ export interface HistoryReport extends HistoryCounts {
  *  dead letters, and what only the broker or the journal has. Changes nothing, and no process waits for it. Never rejects
  *  because a place cannot be read; rejects if the signal aborts. */
 export async function checkHistory(session: FleetSession, options: CheckHistoryOptions): Promise<HistoryReport> {
-  const { services, broker = services === undefined, signal, onProgress } = options;
+  const { services, broker = services === undefined, queueTimeout = 0, signal, onProgress } = options;
   const { fleet, definitions } = session;
   const check: HistoryCheck = { definitions, tally: new HistoryTally(onProgress), unread: [], signal };
   const { files, absent } = storeFiles(session, fleet);
   const isWanted = (service: string) => services?.includes(service) ?? true;
   const wanted = files.filter(({ service }) => isWanted(service));
+  const connected = broker ? await connect(session, check) : undefined;
+  // the queues first: a dead letter moves from there to a store
+  if (connected !== undefined) await checkQueues(connected, session, check);
   for (const file of wanted) {
     await checkStore(file, check);
     if (file.service === OPS_STORE) await checkDeadLetters(file.path, check);
   }
   const read = wanted.map(({ service }) => service);
   const journal = services === undefined ? journalFile(session) : undefined;
+  // before its events: entries after it are read from the stream
+  const offset = journal && readLogOffset(journal.path, journal.name);
   if (journal !== undefined) await checkJournal(journal.path, read, check);
-  const queued: Record<string, number> = {};
-  if (broker) {
-    const offset = journal && readLogOffset(journal.path, journal.name);
-    await readPlace('broker', check, async () => {
-      const connected = await session.broker('read', BROKER_TIMEOUT_MS);
-      await checkBroker(session, connected, { read: new Set(read), offset }, check);
-      Object.assign(queued, await countQueued(session, connected));
-    });
-  }
-  const { unread } = check;
-  return { ...check.tally.result(), unread, absent: absent.filter(isWanted), queued };
+  if (connected !== undefined) await checkStream(connected, session, { offset, services: new Set(read) }, check);
+  const queued =
+    connected === undefined ? {} : await countQueued(connected, session, { ...check, timeout: queueTimeout });
+  return { ...check.tally.result(), unread: check.unread, absent: absent.filter(isWanted), queued };
+}
+
+async function connect(session: FleetSession, check: HistoryCheck): Promise<Broker | undefined> {
+  let broker: Broker | undefined;
+  await readPlace('broker', check, async () => void (broker = await session.broker('read', BROKER_TIMEOUT_MS)));
+  return broker;
 }
 
 /** The journal, if its store is on this machine. */
@@ -73,30 +77,4 @@ function journalFile(session: FleetSession): { name: string; path: string } | un
   if (journal === undefined) return undefined;
   const path = storePathOf(session, journal.store);
   return existsSync(path) ? { name: journal.name, path } : undefined;
-}
-
-async function checkBroker(
-  session: FleetSession,
-  broker: Broker,
-  { read, offset }: { read: ReadonlySet<string>; offset: number | undefined },
-  check: HistoryCheck,
-): Promise<void> {
-  const { names, config } = session;
-  await checkQueues(broker, { names, workers: session.queues().declared }, check);
-  const { amqpUrl } = await brokerAddress(session);
-  const from = offset === undefined ? 'first' : offset + 1;
-  await checkStream(
-    broker,
-    { stream: names.log, from, services: read, verify: verifyPublisher(config, amqpUrl) },
-    check,
-  );
-}
-
-async function countQueued(session: FleetSession, broker: Broker): Promise<Record<string, number>> {
-  const queued: Record<string, number> = {};
-  for (const { name } of session.queues().declared) {
-    const { ready = 0 } = (await broker.queueDepth(session.names.queue(name))) ?? {};
-    if (ready > 0) queued[name] = ready;
-  }
-  return queued;
 }

@@ -36,7 +36,7 @@ export async function checkDeadLetters(path: string, check: HistoryCheck): Promi
         place,
         reading: readMessage(check.definitions, message),
         about: () => ({ id, time: deadAt, inspect: `flotilla dead show ${id}` }),
-        deadLetteredAs: code,
+        setAsideFor: code,
       });
     }),
   );

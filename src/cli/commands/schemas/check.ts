@@ -6,6 +6,7 @@ import type { GateResult } from '../../../contracts/gate.js';
 import { readApiSettings } from '../../../config/worker-settings.js';
 import { committedDocument } from '../../../fleet/api-document.js';
 import { EXCEPTIONS_FILE, readExceptions, withoutExceptions } from '../../../contracts/exceptions.js';
+import { readRetired } from '../../../contracts/retired.js';
 import type { SampleFinding } from '../../../contracts/samples.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { readersOf } from '../../../fleet/readers.js';
@@ -68,7 +69,7 @@ async function runCheck({ against, ...format }: Flags, context: Context): Promis
   const contracts = contractsOf(fleet, context);
   const files = await readCommitted(context.cwd);
   const base = against === undefined ? files : await readCommittedAt(context.cwd, against, context.signal);
-  const result = checkContracts(contracts, base);
+  const result = checkContracts(contracts, base, await readRetired(context.cwd));
   const outdated = [...filesOf(outdatedContracts(contracts, files)).keys()];
   const errors = await reportResult(fleet, result, { ...format, outdated }, context);
   if (errors + outdated.length > 0) throw new CommandFailed('the schemas do not pass');

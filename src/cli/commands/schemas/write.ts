@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readCommitted, writeCommitted } from '../../../contracts/committed.js';
 import { checkContracts, outdatedContracts } from '../../../contracts/contracts.js';
+import { readRetired } from '../../../contracts/retired.js';
 import { withoutNewest } from '../../../contracts/replace.js';
 import { MIN_SAMPLES } from '../../../contracts/samples.js';
 import { definitionOf, type Definitions } from '../../../events/definitions.js';
@@ -38,7 +39,7 @@ async function runWrite({ replace }: { replace: string[] }, context: Context): P
   const committed = replace
     .map((version) => requireNewest(definitions, version))
     .reduce((kept, type) => withoutNewest(definitions, kept, type), await readCommitted(context.cwd));
-  const result = checkContracts(contracts, committed);
+  const result = checkContracts(contracts, committed, await readRetired(context.cwd));
   if (result.findings.length + result.sampleFindings.length > 0) {
     const errors = await reportResult(fleet, result, { outdated: [] }, context);
     if (errors > 0) throw new CommandFailed('a change breaks readers');

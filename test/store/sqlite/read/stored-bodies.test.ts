@@ -1,6 +1,9 @@
+import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rename } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { visitStoredBodies, type StoredBody } from '../../../../src/store/sqlite/read/stored-bodies.js';
@@ -9,6 +12,7 @@ import { eventOf } from '../../../contract/store-events.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
 const { signal } = new AbortController();
+const archiveStream = fileURLToPath(new URL('../../fixtures/archive-stream.ts', import.meta.url));
 
 const events = (stream: string, count: number) => Array.from({ length: count }, () => eventOf(stream));
 
@@ -76,6 +80,18 @@ describe('the bodies in the file of a store', function () {
     await archiving;
     expect(found).to.have.length(5_000);
     expect(new Set(found).size).to.equal(5_000);
+  });
+
+  it('are visited once each if a process was killed after it had copied events to the archive', async () => {
+    const store = await temp.open();
+    await filled(store, 'a/1', 700);
+    const child = fork(archiveStream, [temp.path, 'a/1', '690', 'store.archive_copied:1']);
+    expect(await once(child, 'exit')).to.deep.equal([null, 'SIGKILL']);
+    const archive = new Database(`${temp.folder}/core.archive.db`, { readonly: true });
+    expect(archive.prepare('SELECT COUNT(*) FROM flotilla_events').pluck().get()).to.equal(250);
+    archive.close();
+    const found = await visited(temp.path);
+    expect(found.map(({ from }) => from)).to.deep.equal(Array.from({ length: 700 }, () => 'store'));
   });
 
   it('are read beside a process that holds the write lock, which may commit meanwhile', async () => {
