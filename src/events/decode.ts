@@ -28,7 +28,9 @@ export function upcast(definitions: Definitions, event: EventEnvelope, requested
   if (definition === undefined)
     throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
   const written = schemaVersion(event, definition);
-  const version = versionToRead(event, written, definition, requested?.get(event.type));
+  const versions = requested?.get(event.type);
+  const isOrdinary = versions === undefined && event.readablefrom === undefined && written <= definition.latest;
+  const version = isOrdinary ? definition.latest : versionToRead(event, written, definition, versions);
   const checked = Math.min(written, version);
   const schema = definition.versions[checked];
   if (schema === undefined) {
@@ -55,7 +57,6 @@ function versionToRead(
   requested: readonly number[] | undefined,
 ): number {
   const declared = readableFromOf(event, written);
-  if (requested === undefined && written <= latest) return latest;
   const version = readAs(written, requested ?? [latest], declared ?? readableFrom[written]);
   if (version !== undefined) return version;
   const limit = requested === undefined ? `known up to ${latest}` : `requested up to ${Math.max(...requested)}`;
