@@ -43,11 +43,15 @@ export async function releasePass(options: ReleasePassOptions): Promise<number> 
       return;
     }
     const outcome = await handle(delivery);
-    const stays = outcome === 'returned' || outcome === 'quarantined';
-    if (!stays) released += 1;
-    if (stays && subject !== undefined) waiting.add(subject);
+    // one that was quarantined again is now behind the message that it follows, which may come later in this pass
+    if (outcome === 'quarantined') return;
+    if (outcome !== 'returned') {
+      released += 1;
+      return;
+    }
     // the circuit breaker is open, or the store fails
-    if (outcome === 'returned') stop.abort();
+    if (subject !== undefined) waiting.add(subject);
+    stop.abort();
   }
 
   await drainSelected(broker, queue, {

@@ -118,6 +118,7 @@ export async function openReleases(kind: string): Promise<Releases> {
   const outcomes: string[] = [];
   const running = new Set<() => Promise<void>>();
   const stores = new Set<Store>();
+  let started = 0;
   const publisher = broker.createPublisher();
   await publisher.ready();
 
@@ -153,7 +154,7 @@ export async function openReleases(kind: string): Promise<Releases> {
         store,
         broker,
         prefix,
-        instance: `walker-${running.size}`,
+        instance: `walker-${(started += 1)}`,
         logger: log.logger,
         metrics,
         leaseTtl: 1_000,
