@@ -18,6 +18,7 @@ import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
 import { rollVersions } from './scenarios/rolling-versions.js';
+import { compareVerdicts } from './scenarios/schema-verdicts.js';
 import { simulateOrders } from './scenarios/simulated-orders.js';
 import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
@@ -192,6 +193,7 @@ try {
     return 'refused or dead-lettered with its code';
   });
   await part('hostile messages', () => decodeHostileMessages({ count: 1_000_000, seed, say }));
+  await part('verdicts about schemas', () => compareVerdicts({ count: Math.max(200, rounds * 40), seed, say }));
   await part('full disk', async () => {
     await fillTheDisk(run('disk'));
     return 'a tmpfs of 24 MB';

@@ -5,6 +5,8 @@ import { generateSamples } from '../../src/contracts/samples.js';
 import { command, event, fromOutside, type MessageDefinition } from '../../src/events/definition.js';
 import type { Definitions } from '../../src/events/definitions.js';
 import { rule } from '../../src/events/named-rules.js';
+import type { JsonSchema } from '../../src/events/schema-fields.js';
+import { platform } from '../../platform/catalogue.js';
 import { pii } from '../../src/events/personal.js';
 
 const order = (shape: Record<string, z.ZodType>) => z.strictObject({ orderId: z.string(), ...shape });
@@ -126,6 +128,39 @@ describe('the gate', () => {
       before: 'version 1',
     });
     expect(check(before, after(z.string())).findings).to.deep.equal([]);
+  });
+
+  it('gives the same verdicts after an upgrade of zod with other patterns of formats and bounds of integers', () => {
+    const { definitions } = platform;
+    const types: Definitions = {
+      ...definitions,
+      'form.sent': event({
+        1: z.strictObject({ at: z.iso.datetime(), day: z.iso.date(), id: z.uuid(), page: z.url(), n: z.int() }),
+      }),
+    };
+    const changed = { patterns: 0, bounds: 0 };
+    const upgraded = (_key: string, value: unknown): unknown => {
+      if (typeof value !== 'object' || value === null) return value;
+      const schema = { ...value } as Record<string, unknown>;
+      if (Array.isArray(value)) return value;
+      if (typeof schema.format === 'string' && typeof schema.pattern === 'string') {
+        schema.pattern = '^of another version$';
+        changed.patterns += 1;
+      }
+      for (const bound of ['minimum', 'maximum']) {
+        if (Math.abs(Number(schema[bound])) !== Number.MAX_SAFE_INTEGER) continue;
+        delete schema[bound];
+        changed.bounds += 1;
+      }
+      return schema;
+    };
+    const schemas = publishedSchemas(types).map((committed) => ({
+      ...committed,
+      schema: JSON.parse(JSON.stringify(committed.schema, upgraded)) as JsonSchema,
+    }));
+    expect(changed.patterns).to.be.above(5);
+    expect(changed.bounds).to.be.above(1);
+    expect(checkCatalogue(types, { schemas, samples: [] }).findings).to.deep.equal([]);
   });
 
   it('compares 100 types within three seconds', () => {
