@@ -194,6 +194,7 @@ describe('fleet status', function () {
             brokerUrl: 'amqp://somewhere',
             signingKey: 'ab12cd34',
             sagas: [],
+            quarantined: [],
             unread: [],
             abandoned: [],
             missingBindings: [],

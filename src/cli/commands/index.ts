@@ -68,6 +68,11 @@ export const commands: readonly CommandEntry[] = [
     description: 'list, collect, edit, replay and discard dead letters',
     load: () => import('./dead/index.js'),
   },
+  {
+    name: 'quarantine',
+    description: 'list, release and reject messages that wait for a release that reads them',
+    load: () => import('./quarantine/index.js'),
+  },
   { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },
   {
     name: 'unrouted',

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/messages/headers.js';
+import { HEADERS } from '../../broker/messages/headers.js';
 import { failedKey } from '../../broker/topology/topology.js';
 import { errors } from '../../errors.js';
-import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
-import { type Failure, failureOf, describeAttempt } from '../pipeline/failure.js';
+import { deadLetterHeaders } from '../pipeline/dead-letter-headers.js';
+import { type Failure, failureOf } from '../pipeline/failure.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
 import { eventLogFields, type Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
@@ -37,41 +36,24 @@ async function publishDeadLetter(
 ): Promise<'dead' | 'returned'> {
   const { name, names, logger, metrics } = context;
   const { delivery, event } = message;
-  const id = deadLetterId(message, name);
+  const { instance, clock } = context;
+  const at = clock.now();
+  const headers = deadLetterHeaders(delivery, { worker: name, instance, failure, at, subject: event?.subject });
   const sent = await publishUntilConfirmed(context, message, {
     exchange: names.failed(name),
     routingKey: failedKey('dead'),
-    headers: {
-      [HEADERS.attempts]: writeAttempts([
-        ...readAttempts(delivery.properties.headers),
-        describeAttempt(context, failure, null),
-      ]),
-      [HEADERS.deadLetterId]: id,
-      [HEADERS.errorCode]: failure.code,
-      [HEADERS.errorMessage]: failure.message,
-      [HEADERS.deadAt]: new Date(context.clock.now()).toISOString(),
-      ...(event !== undefined && { [HEADERS.subject]: event.subject }),
-    },
+    headers,
   });
   if (!sent) return 'returned';
   failpoint('worker.dead_confirmed');
   metrics.deadLettered.labels(name, failure.code).inc();
   logger.warn(`Dead letter: ${failure.message}`, {
     code: failure.code,
-    deadLetter: id,
+    deadLetter: headers[HEADERS.deadLetterId],
     event: delivery.properties.messageId,
     type: delivery.properties.type,
     ...(event && eventLogFields(event)),
     attempt: message.attempt,
   });
   return 'dead';
-}
-
-/** Deterministic for one message and its attempts: a copy that is published twice, because the process ended between
- *  the confirm and the ack, is stored once. */
-function deadLetterId({ delivery }: Message, worker: string): string {
-  const { headers, messageId, timestamp } = delivery.properties;
-  const body = createHash('sha256').update(delivery.body).digest('hex'); // message ids of other publishers may collide
-  const history = textHeader(headers, HEADERS.attempts) ?? '';
-  return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
 }

@@ -26,8 +26,19 @@ export function statusLines(
   status: Status,
   { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
 ): string[] {
-  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, missingBindings, problems, unread } =
-    status;
+  const {
+    workers,
+    logReaders,
+    unrouted,
+    processes,
+    broker,
+    sagas,
+    quarantined,
+    abandoned,
+    missingBindings,
+    problems,
+    unread,
+  } = status;
   const isTableKnown = !unreachable || workers.some(isKnown);
   const lines = [
     `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
@@ -49,6 +60,7 @@ export function statusLines(
     ...unroutedLines(unrouted, now),
     ...recreatedLines(processes),
     ...noConsumerLines(workers.filter((worker) => hasNoConsumer(worker, processes))),
+    ...quarantineLines(quarantined, now),
     ...deadLines(workers, now),
     ...(abandoned ?? []).map(abandonedLine),
     ...unpublishedLines(processes),
@@ -172,6 +184,24 @@ function noConsumerLines(workers: readonly WorkerStatus[]): string[] {
   return [
     'WARNING: queues without a consumer; the worker does not run, or its circuit breaker is open on another machine:',
     ...workers.map(({ worker }) => `  ${worker}`),
+  ];
+}
+
+/** One line for each worker, type and version; messages that follow another one of their subject are counted together. */
+function quarantineLines(quarantined: Status['quarantined'], now: number): string[] {
+  const lines = new Map<string, { count: number; oldest: number }>();
+  for (const { worker, type, version, reason, count, oldest } of quarantined) {
+    const what = reason === 'behind' ? 'messages behind them' : `${type}${version === null ? '' : ` ${version}`}`;
+    const known = lines.get(`${worker}: ${what}`) ?? { count: 0, oldest: now };
+    lines.set(`${worker}: ${what}`, {
+      count: known.count + count,
+      oldest: Math.min(known.oldest, Date.parse(oldest)),
+    });
+  }
+  if (lines.size === 0) return [];
+  return [
+    'QUARANTINE: messages wait for a release that reads them; deploy it, or see flotilla quarantine list:',
+    ...[...lines].map(([what, { count, oldest }]) => `  ${what}: ${count}, oldest ${formatAge(now - oldest)}`),
   ];
 }
 

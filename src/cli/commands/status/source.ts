@@ -23,6 +23,7 @@ import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { operatorPlace, withSession } from '../../shared/session.js';
 import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { quarantined, type Quarantined } from '../quarantine/quarantined.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 import { missingBindingNames } from '../topology/wanted.js';
@@ -34,6 +35,8 @@ export interface Status extends FleetStatus {
   /** The id of the key that signs messages; null if they are not signed. */
   signingKey: string | null;
   sagas: OpenSagas[];
+  /** Messages that wait for a release that reads them. */
+  quarantined: Quarantined[];
   /** Queues of former workers and of former retry delays; null if unknown. */
   abandoned: AbandonedQueue[] | null;
   /** Bindings that the fleet needs and the broker does not have; null if unknown. */
@@ -109,18 +112,20 @@ export function createStatusSource(context: Context): StatusSource {
       const opened = session;
       const queues = opened.queues();
       const records = await readProcesses(runDirOf(context));
-      const [processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] = await Promise.all([
-        Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
-        hasStore(context, OPS_STORE)
-          ? withinLimit(REQUEST_TIMEOUT_MS, () =>
-              withSession(context, async (each) => storedDeadLetters(await each.ops())),
-            )
-          : ({ known: false, reason: 'not on this machine' } as const),
-        withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
-        openManagement(context, REQUEST_TIMEOUT_MS),
-        connection(opened),
-        brokerAddress(context),
-      ]);
+      const [processes, kept, sagas, waiting, management, { broker: open, unreachable }, { amqpUrl }] =
+        await Promise.all([
+          Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
+          hasStore(context, OPS_STORE)
+            ? withinLimit(REQUEST_TIMEOUT_MS, () =>
+                withSession(context, async (each) => storedDeadLetters(await each.ops())),
+              )
+            : ({ known: false, reason: 'not on this machine' } as const),
+          withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
+          withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(context)),
+          openManagement(context, REQUEST_TIMEOUT_MS),
+          connection(opened),
+          brokerAddress(context),
+        ]);
       const status = await fleetStatus({
         ...queues,
         names: opened.names,
@@ -139,20 +144,23 @@ export function createStatusSource(context: Context): StatusSource {
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
+        ...(waiting.known ? [] : [`quarantine: ${waiting.reason}`]),
         ...(missingBindings?.known === false ? [`bindings: ${missingBindings.reason}`] : []),
         ...(abandoned?.known === false ? [`queues without a worker: ${abandoned.reason}`] : []),
       ];
       const brokerUrl = maskedUrl(amqpUrl);
       const { sagas: counted = [], unread = [] } = valueOf(sagas) ?? {};
+      const { items = [], unread: notRead = [] } = valueOf(waiting) ?? {};
       return {
         status: {
           ...status,
           brokerUrl,
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
+          quarantined: items,
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
           missingBindings: missingBindings && valueOf(missingBindings),
-          unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
+          unread: [...new Set([...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread, ...notRead])],
           problems,
         },
         unreachable,

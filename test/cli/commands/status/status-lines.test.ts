@@ -59,6 +59,7 @@ function notesOf(changed: Partial<Status>, unreachable = false): string[] {
     brokerUrl: 'amqp://somewhere',
     signingKey: 'ab12cd34',
     sagas: [],
+    quarantined: [],
     abandoned: [],
     missingBindings: [],
     unread: [],
