@@ -63,7 +63,7 @@ describe('the package', function () {
     expect(
       files.filter((path) => /^(src|platform|workers|config|application|test|bench|docs)\//.test(path)),
     ).to.deep.equal([]);
-    const compiled = /^dist\/src\/(.*\.(js|d\.ts)|static\/.*)$/;
+    const compiled = /^dist\/src\/(.*\.(js|d\.ts)|static\/.*|LICENSES\.txt)$/;
     expect(files.filter((path) => path.startsWith('dist/') && !compiled.test(path))).to.deep.equal([]);
     const ofPages = [
       'pages.css',
