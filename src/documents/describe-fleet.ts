@@ -4,12 +4,12 @@ import { publishedSchema } from '../contracts/published-schema.js';
 import type { CommittedSamples } from '../contracts/samples.js';
 import type { Json } from '../contracts/shape.js';
 import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
-import type { MessageDefinition, MessageKind } from '../events/definition.js';
+import type { MessageKind } from '../events/definition.js';
 import { upcastData } from '../events/decode.js';
 import { dataschemaOf } from '../events/definitions.js';
 import type { JsonSchema } from '../events/schema-fields.js';
 import { declaredEmitters, emittersOf, type Fleet } from '../fleet/define-fleet.js';
-import { readersOf } from '../fleet/readers.js';
+import { readersOf, readersOfVersion, type VersionReader } from '../fleet/readers.js';
 import { OPS_STORE } from '../fleet/reserved-names.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 
@@ -18,6 +18,9 @@ export interface DescribedVersion {
   version: number;
   /** The `dataschema` on the wire, and the `$id` of the schema. */
   dataschema: string;
+  /** The oldest version whose readers may read this one, if it declares one. */
+  readableFrom: number | undefined;
+  readers: readonly VersionReader[];
   schema: JsonSchema;
   /** Data without personal values, with their form in the newest version. */
   examples: readonly { data: Json; newest: Json }[];
@@ -34,15 +37,16 @@ export interface DescribedMessage {
   outside: readonly string[];
   /** A service as which the fleet accepts it; undefined: any. */
   source: string | undefined;
-  /** The workers that handle it, and the projections that it updates, each with the version as which it reads it. */
-  readers: readonly { name: string; version: number }[];
+  /** The workers that handle it, with the versions that they request, and the projections that it updates. */
+  readers: readonly string[];
 }
 
 /** A process that sends messages, or receives them from the broker. */
 export interface DescribedProcess {
   name: string;
-  /** The queue of a worker, its routing keys and the types that it handles. */
-  receives?: { from: 'queue' | 'log'; patterns: readonly string[]; types: readonly string[] };
+  /** The queue of a worker, its routing keys and the types that it handles. `readsAll`: a consumer of the stream itself,
+   *  which has no handlers. */
+  receives?: { from: 'queue' | 'log'; patterns: readonly string[]; types: readonly string[]; readsAll: boolean };
   /** The types that it declares to emit. */
   emits: readonly string[];
 }
@@ -68,11 +72,11 @@ export function describeFleet(
     .map(([type, definition]) => ({
       type,
       kind: definition.kind,
-      versions: Object.keys(definition.versions).map((key) => describeVersion(type, Number(key), definition, samples)),
+      versions: Object.keys(definition.versions).map((key) => describeVersion(fleet, type, Number(key), samples)),
       emittedBy: [...(emitters.get(type) ?? [])].sort(),
       outside: definition.outside ?? [],
       source: serviceIn(accepted.get(type)),
-      readers: readersOf(fleet, type).map((name) => ({ name, version: definition.latest })),
+      readers: readersOf(fleet, type),
     }));
   return { info, prefix, messages, processes: describeProcesses(fleet) };
 }
@@ -83,14 +87,18 @@ function serviceIn(services: ReadonlySet<string> = new Set()): string | undefine
 }
 
 function describeVersion(
+  fleet: Fleet,
   type: string,
   version: number,
-  definition: MessageDefinition,
   samples: readonly CommittedSamples[],
 ): DescribedVersion {
+  const definition = fleet.catalogue.definitions[type];
+  if (definition === undefined) throw new Error(`The catalogue has no type ${type}`);
   return {
     version,
     dataschema: dataschemaOf(type, version),
+    readableFrom: definition.readableFrom[version],
+    readers: readersOfVersion(fleet, type, version),
     schema: publishedSchema(type, version, definition),
     examples: exampleData(type, version, definition, samples).map((data) => ({
       data,
@@ -109,6 +117,7 @@ function describeProcesses({ workers, api }: Fleet): DescribedProcess[] {
           from,
           patterns: consumeStream === undefined ? [...new Set(handlers.map(({ pattern }) => pattern))] : ['#'],
           types: [...handlerOf.keys()].sort(),
+          readsAll: consumeStream !== undefined,
         },
       }),
       emits: [...emits].sort(),

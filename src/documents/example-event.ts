@@ -1,13 +1,17 @@
 import type { Json } from '../contracts/shape.js';
 import { OPERATOR } from '../broker/users/permissions.js';
-import type { DescribedMessage } from './describe-fleet.js';
+import type { DescribedMessage, DescribedVersion } from './describe-fleet.js';
 
 /** The attributes of an example that would differ in every event. */
-export const EXAMPLE_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
-export const EXAMPLE_TIME = '2026-01-31T08:00:00.000Z';
+const EXAMPLE_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+const EXAMPLE_TIME = '2026-01-31T08:00:00.000Z';
 
 /** A message with these data, in structured mode. */
-export function exampleEvent(message: DescribedMessage, dataschema: string, data: Json): Record<string, Json> {
+export function exampleEvent(
+  message: DescribedMessage,
+  { dataschema, readableFrom }: Pick<DescribedVersion, 'dataschema' | 'readableFrom'>,
+  data: Json,
+): Record<string, Json> {
   return {
     specversion: '1.0',
     id: EXAMPLE_ID,
@@ -18,6 +22,7 @@ export function exampleEvent(message: DescribedMessage, dataschema: string, data
     datacontenttype: 'application/json',
     dataschema,
     correlationid: EXAMPLE_ID,
+    ...(readableFrom !== undefined && { readablefrom: String(readableFrom) }),
     data,
   };
 }

@@ -1,3 +1,4 @@
+import { readAs } from '../events/read-as.js';
 import { messageTypesOf } from '../sagas/definition/definition.js';
 import { readerName, typesRead } from '../worker/definition/types-read.js';
 import { workerDefinitionOf, type WorkerDefinition } from '../worker/definition/worker-definition.js';
@@ -46,4 +47,24 @@ export function readersIn(definition: WorkerDefinition): Reader[] {
     ...sagas.map((saga): Reader => ({ name: saga.name, kind: 'saga', worker, reads: latest(messageTypesOf(saga)) })),
   ];
   return readers.filter(({ reads }) => Object.keys(reads).length > 0);
+}
+
+/** A reader of one version of a message type. */
+export interface VersionReader {
+  name: string;
+  /** The version as which it receives the message. */
+  as: number;
+}
+
+/** The workers and projections that read messages of a version, sorted by name. Sagas receive theirs from their
+ *  worker. */
+export function readersOfVersion({ workers, catalogue }: Fleet, type: string, version: number): VersionReader[] {
+  const readableFrom = catalogue.definitions[type]?.readableFrom[version];
+  return workers
+    .flatMap((worker) => readersIn(workerDefinitionOf(worker)))
+    .flatMap(({ name, kind, reads }): VersionReader[] => {
+      const as = kind === 'saga' ? undefined : readAs(version, reads[type] ?? [], readableFrom);
+      return as === undefined ? [] : [{ name, as }];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

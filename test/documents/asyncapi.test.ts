@@ -62,6 +62,14 @@ describe('the AsyncAPI document of a fleet', () => {
     expect(channels.events_log.address).to.equal('shop-events.log');
   });
 
+  it('has only the versions that a worker reads, and says which older readers may read a version', () => {
+    const { operations, components, channels } = documentOf(oddFleet);
+    expect(keysOf(operations['scales.receive'].messages)).to.deep.equal(['parcel.posted.1', 'parcel.posted.2']);
+    expect(Object.keys(channels.scales.messages), 'what reaches its queue').to.have.length(3);
+    const { 'x-readable-from': readableFrom, examples } = components.messages['parcel.posted.2'];
+    expect([readableFrom, examples[0].payload.readablefrom]).to.deep.equal([1, '1']);
+  });
+
   it('marks personal data, external sources and named rules', () => {
     const { components } = documentOf(oddFleet);
     expect(components.schemas['parcel.posted.3']).to.deep.include({ 'x-pii': ['to'], 'x-kind': 'event' });

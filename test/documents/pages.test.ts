@@ -37,6 +37,13 @@ describe('the pages of a fleet', () => {
 
   it('show the versions of a type side by side, with their differences and data of the older one', async () => {
     const { text } = await (await serve(oddFleet)).read('/docs/events/parcel.posted');
+    const version = (number: number) => new RegExp(`<th scope="row">${number}</th>(.*)</tr>`).exec(text)?.[1];
+    expect(version(1)).to.include('<code>reader</code>').and.include('scales as version 1');
+    expect(version(2))
+      .to.include('scales as version 1')
+      .and.include('those of version 1 and later')
+      .and.include('to version 3');
+    expect(version(3)).not.to.include('scales');
     const row = (field: string) => new RegExp(`<th scope="row"><code>${field}</code></th>(.*)</tr>`).exec(text)?.[1];
     expect(row('to')).to.match(/^(<td><code>string, email<\/code>, personal<\/td>){3}$/);
     expect(row('unit')).to.match(

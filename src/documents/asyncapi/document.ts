@@ -39,7 +39,7 @@ function licenseOf({ name, identifier, url }: NonNullable<FleetDescription['info
 }
 
 const CONVENTIONS =
-  'Messages are CloudEvents 1.0 in structured mode, published to the exchange with their type as routing key. Readers ignore fields that they do not know. A worker receives every version of a type and reads it as the newest.';
+  'Messages are CloudEvents 1.0 in structured mode, published to the exchange with their type as routing key. Readers ignore fields that they do not know. A worker reads older versions as the one that it requests, by default the newest.';
 
 function routingKeys({ prefix, messages }: FleetDescription): Record<string, Node> {
   const exchange = { name: namesFor(prefix).events, type: 'topic', durable: true, autoDelete: false };
@@ -95,7 +95,11 @@ const security = [{ $ref: '#/components/securitySchemes/amqpUser' }];
 
 function operationsOf({ messages }: FleetDescription, { name, receives, emits }: DescribedProcess): [string, Node][] {
   const channel = receives?.from === 'log' ? LOG : name;
-  const received = receives === undefined ? [] : messages.filter(({ type }) => isReceived(receives, type));
+  const received = messages.flatMap(({ type, versions }) =>
+    versions
+      .filter(({ readers }) => receives?.readsAll === true || readers.some((reader) => reader.name === name))
+      .map(({ version }) => messageKey(type, version)),
+  );
   const refs = (key: string, keys: readonly string[]) =>
     keys.map((each) => ({ $ref: `#/channels/${key}/messages/${each}` }));
   const receive: [string, Node] = [
@@ -104,7 +108,7 @@ function operationsOf({ messages }: FleetDescription, { name, receives, emits }:
       action: 'receive',
       channel: { $ref: `#/channels/${channel}` },
       title: `${name} receives messages`,
-      messages: refs(channel, Object.keys(messagesOf(received))),
+      messages: refs(channel, received),
       security,
       bindings: { amqp: { ack: true, bindingVersion: AMQP_BINDING } },
     },
@@ -123,9 +127,4 @@ function operationsOf({ messages }: FleetDescription, { name, receives, emits }:
       },
     ]);
   return receives === undefined ? send : [receive, ...send];
-}
-
-/** A consumer of the stream itself handles no types, and receives all. */
-function isReceived({ types }: NonNullable<DescribedProcess['receives']>, type: string): boolean {
-  return types.length === 0 || types.includes(type);
 }

@@ -39,7 +39,8 @@ function perVersion(
   );
 }
 
-function messageOf(message: DescribedMessage, { version, dataschema, schema, examples }: DescribedVersion): Node {
+function messageOf(message: DescribedMessage, described: DescribedVersion): Node {
+  const { version, dataschema, schema, readableFrom, examples } = described;
   const { type, kind, outside } = message;
   const { description } = schema;
   return {
@@ -61,9 +62,10 @@ function messageOf(message: DescribedMessage, { version, dataschema, schema, exa
     bindings: { amqp: { messageType: type, bindingVersion: AMQP_BINDING } },
     examples: examples.map(({ data }, index) => ({
       name: `example-${index + 1}`,
-      payload: exampleEvent(message, dataschema, data),
+      payload: exampleEvent(message, described, data),
     })),
     'x-kind': kind,
+    ...(readableFrom !== undefined && { 'x-readable-from': readableFrom }),
     ...(outside.length > 0 && { 'x-outside': outside }),
   };
 }
@@ -87,6 +89,7 @@ const envelope: Node = {
     causationid: text('The id of the message that caused this one'),
     sequence: text('The version of the stream of `subject`, in decimal digits', { pattern: '^\\d{1,16}$' }),
     traceparent: text('W3C Trace Context'),
+    readablefrom: text('The oldest version whose readers may read this one', { pattern: '^\\d+$' }),
   },
   required: ['specversion', 'id', 'source', 'type'],
 };

@@ -29,21 +29,26 @@ ${newest && publishCommands(fleet, message, newest)}
 }
 
 function versionTable(message: DescribedMessage, baseUrl: string): Markup {
-  const { type, versions, emittedBy, outside, readers } = message;
+  const { type, versions, emittedBy, outside } = message;
   const newest = versions.at(-1)?.version;
-  const rows = versions.map(({ version, dataschema }): Content[] => [
+  const rows = versions.map(({ version, dataschema, readers, readableFrom }): Content[] => [
     version,
     markup`<a href="${baseUrl}/schemas/${type}/${version}"><code>${dataschema}</code></a>`,
     version === newest
       ? nameList([...emittedBy, ...outside], 'not declared')
       : ['earlier releases', outside.length > 0 && ', ', nameList(outside, '')],
     nameList(
-      readers.filter((reader) => reader.version >= version).map(({ name }) => name),
+      readers.map(({ name, as }) => (as === newest ? name : `${name} as version ${as}`)),
       'no worker',
     ),
-    version === newest ? `version ${version}` : `version ${version + 1}, by an upcaster`,
+    version === newest ? 'none: it is the newest' : `to version ${version + 1}`,
+    readableFrom === undefined ? 'no' : `those of version ${readableFrom} and later`,
   ]);
-  return table('Versions', ['Version', 'Schema', 'Sent by', 'Received by', 'Read as'], rows);
+  return table(
+    'Versions',
+    ['Version', 'Schema', 'Sent by', 'Received by', 'Upcaster', 'Older readers may read it'],
+    rows,
+  );
 }
 
 function changes(versions: readonly DescribedVersion[]): Content {
@@ -55,8 +60,9 @@ function changes(versions: readonly DescribedVersion[]): Content {
   return markup`<h2>Changes</h2>\n${steps}`;
 }
 
-function exampleOf(message: DescribedMessage, { version, dataschema, examples }: DescribedVersion): Content {
+function exampleOf(message: DescribedMessage, described: DescribedVersion): Content {
+  const { version, examples } = described;
   const [example] = examples;
   if (example === undefined) return markup`<p>No data could be generated that version ${version} accepts.</p>`;
-  return json(`Example of version ${version}`, exampleEvent(message, dataschema, example.data));
+  return json(`Example of version ${version}`, exampleEvent(message, described, example.data));
 }

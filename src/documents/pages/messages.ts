@@ -21,9 +21,6 @@ function rowOf({ type, kind, versions, emittedBy, outside, readers }: DescribedM
     kind,
     versions.map(({ version }) => version).join(', '),
     nameList([...emittedBy, ...outside], 'not declared'),
-    nameList(
-      readers.map(({ name }) => name),
-      'no worker',
-    ),
+    nameList(readers, 'no worker'),
   ];
 }

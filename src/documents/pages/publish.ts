@@ -16,7 +16,7 @@ export function publishCommands(
   const { type, source, outside } = message;
   const asSource = source === undefined ? '' : ` --source ${quoted(source)}`;
   const publish = `npx flotilla events publish ${type} ${quoted(JSON.stringify(example.data))}${asSource}`;
-  const event = exampleEvent({ ...message, source: outside[0] ?? source }, version.dataschema, example.data);
+  const event = exampleEvent({ ...message, source: outside[0] ?? source }, version, example.data);
   return markup`<p>With the command line of the fleet, which signs the message if the fleet has a key:</p>
 ${command('With the command line of the fleet', publish)}
 <p>With <code>amqp-publish</code> of <code>amqp-tools</code>, as from other languages:</p>

@@ -32,6 +32,7 @@ export const oddTypes = catalogue(baseCatalogue, {
         1: (old) => ({ ...old, unit: 'g' }),
         2: ({ to, weight, unit }) => ({ to, grams: unit === 'g' ? weight : weight * 1000 }),
       },
+      { readableFrom: { 2: 1 } },
     ),
     'https://carrier.example/a?b=<c>&d',
   ),
@@ -51,10 +52,11 @@ const reader = oddTypes.defineWorker({
   emits: ['parcel.posted'],
   on: { '#': () => undefined, 'parcel.return': () => undefined },
 });
+const scales = oddTypes.defineWorker({ name: 'scales', on: { 'parcel.posted@1': () => undefined } });
 const archive = oddTypes.defineWorker({ name: 'archive', from: 'log', on: { 'parcel.*': () => undefined } });
 
 export const oddFleet = defineFleet({
   catalogue: oddTypes,
-  workers: [reader, archive],
+  workers: [reader, scales, archive],
   api: { store: 'core', emits: ['thread.opened'], routes: [] },
 });
