@@ -4,7 +4,7 @@ import { rollVersions } from './scenarios/rolling-versions.js';
 import { seedOf } from './support/random.js';
 
 describe('a fleet that rolls to a later version of an event', function () {
-  this.timeout(180_000);
+  this.timeout(400_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
   it(`forward, back and forward again, handles each event once and in order (CHAOS_SEED=${seed})`, async () => {

@@ -20,7 +20,7 @@ const MAX_COUNTING_SHARE = 0.02;
 const COMPARE_INTERVAL_MS = 60_000;
 const LEASE_TTL_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 10_000;
 
 /** Reports what is quarantined of a worker, and releases what this process can read, one process at a time: the holder of
  *  the lease `quarantine:<worker>`. A process competes for it only if it may be able to read something, so that an older

@@ -25,6 +25,8 @@ const ROLES = {
 } as const;
 
 const SUBJECTS = 12;
+/** A killed process holds its lease for some seconds, and a release that found nothing is repeated after a pause. */
+const HANDLED = { limit: 120_000, every: 200 };
 
 /** Half of a fleet runs the earlier release while the other half runs and publishes the later one; then it rolls back, and
  *  forward again, under load and with kills. Each event is handled once, none is dead-lettered, and the worker that handles
@@ -47,7 +49,7 @@ export async function rollVersions(options: RollingOptions): Promise<{ events: n
         found.quarantined = Math.max(found.quarantined, inQuarantine(run));
         const all = ['parallel-1', 'parallel-2', 'serial'];
         await Promise.all([roll(run, all, 'later'), load.publish(options.events, 'later')]);
-        await eventually('every event is handled', () => missing(run, load.published).length === 0, { every: 200 });
+        await eventually('every event is handled', () => missing(run, load.published).length === 0, HANDLED);
         options.say?.(`round ${round + 1}: ${load.total} events, up to ${found.quarantined} in quarantine`);
         if (round + 1 < options.rounds) await roll(run, all, 'earlier');
       }
