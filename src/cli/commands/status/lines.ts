@@ -200,7 +200,7 @@ function quarantineLines(quarantined: Status['quarantined'], now: number): strin
   }
   if (lines.size === 0) return [];
   return [
-    'QUARANTINE: messages wait for a release that reads them; deploy it, or see flotilla quarantine list:',
+    'QUARANTINE: messages wait for a release that reads them; deploy it, or see flotilla quarantine list',
     ...[...lines].map(([what, { count, oldest }]) => `  ${what}: ${count}, oldest ${formatAge(now - oldest)}`),
   ];
 }
