@@ -35,7 +35,7 @@ export interface Status extends FleetStatus {
   /** The id of the key that signs messages; null if they are not signed. */
   signingKey: string | null;
   sagas: OpenSagas[];
-  /** Messages that wait for a release that reads them. */
+  /** Messages that wait for a release that reads them, in the stores on this machine. */
   quarantined: Quarantined[];
   /** Queues of former workers and of former retry delays; null if unknown. */
   abandoned: AbandonedQueue[] | null;
@@ -150,7 +150,7 @@ export function createStatusSource(context: Context): StatusSource {
       ];
       const brokerUrl = maskedUrl(amqpUrl);
       const { sagas: counted = [], unread = [] } = valueOf(sagas) ?? {};
-      const { items = [], unread: notRead = [] } = valueOf(waiting) ?? {};
+      const { items = [] } = valueOf(waiting) ?? {};
       return {
         status: {
           ...status,
@@ -160,7 +160,7 @@ export function createStatusSource(context: Context): StatusSource {
           quarantined: items,
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
           missingBindings: missingBindings && valueOf(missingBindings),
-          unread: [...new Set([...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread, ...notRead])],
+          unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
           problems,
         },
         unreachable,
