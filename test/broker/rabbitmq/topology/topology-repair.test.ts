@@ -97,14 +97,18 @@ describe('topology that is deleted at run time', function () {
     await publisher.ready();
     await publisher.publish(message(names.events, 'payment.process'));
     (await received.next()).ack();
-    await eventually('the repair is counted', async () => (await recreated()).queue === 5);
+    await eventually('the repair is counted', async () => (await recreated()).queue === topology.queues.length);
     const [said, ...more] = lines.filter(({ message }) => message.includes('has been recreated'));
     expect(said).to.include({ level: 'warn' });
     expect(said?.recreated)
       .to.include(`queue ${names.queue('payment')}`)
       .and.include(`exchange ${names.work}`);
     expect(more).to.deep.equal([]);
-    expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5, binding: 0 });
+    expect(await recreated()).to.deep.equal({
+      exchange: topology.exchanges.length,
+      queue: topology.queues.length,
+      binding: 0,
+    });
   });
 
   it('is declared again by a publishing process', async () => {
@@ -150,7 +154,11 @@ describe('topology that is deleted at run time', function () {
       await complete(topology);
       await eventually(() => lines.some(({ message }) => message.includes('has been recreated')));
       expect(restorations).to.equal(2);
-      expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5, binding: 0 });
+      expect(await recreated()).to.deep.equal({
+        exchange: topology.exchanges.length,
+        queue: topology.queues.length,
+        binding: 0,
+      });
     } finally {
       repair.close();
       await connection.close();
