@@ -1,53 +1,16 @@
 import { accepts } from './refuses.js';
-import { RULES, type RuleId, type Verdict } from './rules.js';
+import { change, KEY, type Change, type Step } from './change.js';
+import { bound, keywords, numberChanges, numeric, stringChanges } from './compare-scalars.js';
 import {
   resolved,
   shapeOf,
   type ArrayPart,
-  type Bound,
   type Json,
-  type NumberPart,
   type ObjectPart,
   type Part,
   type SchemaNode,
   type Shape,
-  type StringPart,
 } from './shape.js';
-
-/** The step to the name of a field, as if it were a value. */
-export const KEY = '(key)';
-
-/** One step from a value to a value inside it. */
-export interface Step {
-  /** The name of a field, `*` for any other field of an object, `KEY` for their names, or the index of an element; `[]` for
-   *  any element. */
-  name: string;
-  /** The parts that contain the value, in the old and the new schema. */
-  before: Part;
-  after: Part;
-}
-
-/** A value that one reader refuses: the value itself, or any small value of a part. */
-export type Witness = { value: Json } | { part: Part };
-
-/** A difference between two schemas. */
-export interface Change {
-  rule: RuleId;
-  /** The way to the changed value; empty for the value itself. */
-  steps: readonly Step[];
-  /** The keyword of JSON Schema, or the name of a field, that changed. */
-  key: string;
-  before: Json | undefined;
-  after: Json | undefined;
-  backward: Verdict;
-  forward: Verdict;
-  /** Old data that the new schema refuses. */
-  stored?: Witness;
-  /** New data that the old schema refuses. */
-  written?: Witness;
-}
-
-type Detail = Partial<Pick<Change, 'key' | 'before' | 'after' | 'stored' | 'written' | 'backward' | 'forward'>>;
 
 export interface CompareOptions {
   /** Whether the reader is closed, too: it refuses fields that it does not know. @default false */
@@ -295,77 +258,6 @@ function defaultChanges(before: SchemaNode, after: SchemaNode, steps: readonly S
   return [change('default-changed', steps, { key: 'default', before: old, after: now })];
 }
 
-function stringChanges(before: StringPart, after: StringPart, steps: readonly Step[]): Change[] {
-  const lost = before.patterns.filter((pattern) => !after.patterns.includes(pattern));
-  const added = after.patterns.filter((pattern) => !before.patterns.includes(pattern));
-  const patterns = { key: 'pattern', ...textOf('before', lost), ...textOf('after', added) };
-  const pattern = lost.length === 0 ? 'pattern-added' : added.length === 0 ? 'pattern-removed' : 'pattern-changed';
-  const formats = { key: 'format', ...valueOf('before', before.format), ...valueOf('after', after.format) };
-  const format =
-    before.format === undefined ? 'format-added' : after.format === undefined ? 'format-removed' : 'format-changed';
-  return [
-    ...bound('minLength', before.minLength, after.minLength, 'lower', steps),
-    ...bound('maxLength', before.maxLength, after.maxLength, 'upper', steps),
-    ...(before.format === after.format ? [] : [change(format, steps, formats)]),
-    ...(lost.length + added.length === 0 ? [] : [change(pattern, steps, patterns)]),
-    ...keywords(before, after, steps),
-  ];
-}
-
-function numberChanges(before: NumberPart, after: NumberPart, steps: readonly Step[]): Change[] {
-  const types = { key: 'type', before: numeric(before), after: numeric(after) };
-  return [
-    ...(before.integer && !after.integer ? [change('type-widened', steps, { ...types, written: { value: 0.5 } })] : []),
-    ...(after.integer && !before.integer ? [change('type-narrowed', steps, { ...types, stored: { value: 0.5 } })] : []),
-    ...rangeChanges('minimum', before.lower, after.lower, 'lower', steps),
-    ...rangeChanges('maximum', before.upper, after.upper, 'upper', steps),
-    ...multipleChanges(before.multipleOf, after.multipleOf, steps),
-    ...keywords(before, after, steps),
-  ];
-}
-
-const numeric = ({ integer }: NumberPart) => (integer ? 'integer' : 'number');
-
-function rangeChanges(
-  key: string,
-  before: Bound | undefined,
-  after: Bound | undefined,
-  side: 'lower' | 'upper',
-  steps: readonly Step[],
-): Change[] {
-  const none = side === 'lower' ? -Infinity : Infinity;
-  const [old, now] = [before?.value ?? none, after?.value ?? none];
-  if (old !== now) return bound(key, old, now, side, steps);
-  if (before?.exclusive === after?.exclusive) return [];
-  const values = { key, ...valueOf('before', before?.value), ...valueOf('after', after?.value) };
-  return [change(after?.exclusive === true ? 'bound-tightened' : 'bound-loosened', steps, values)];
-}
-
-function bound(key: string, before: number, after: number, side: 'lower' | 'upper', steps: readonly Step[]): Change[] {
-  if (before === after) return [];
-  const tightened = side === 'lower' ? after > before : after < before;
-  const finite = (name: 'before' | 'after', value: number) => (Number.isFinite(value) ? { [name]: value } : {});
-  const values = { key, ...finite('before', before), ...finite('after', after) };
-  return [change(tightened ? 'bound-tightened' : 'bound-loosened', steps, values)];
-}
-
-function multipleChanges(before: number | undefined, after: number | undefined, steps: readonly Step[]): Change[] {
-  if (before === after) return [];
-  const values = { key: 'multipleOf', ...valueOf('before', before), ...valueOf('after', after) };
-  if (before === undefined) return [change('bound-tightened', steps, values)];
-  if (after === undefined) return [change('bound-loosened', steps, values)];
-  // only whole numbers can be divided exactly
-  const whole = Number.isInteger(before) && Number.isInteger(after);
-  if (whole && before % after === 0) return [change('bound-loosened', steps, values)];
-  if (whole && after % before === 0) return [change('bound-tightened', steps, values)];
-  return [change('bound-changed', steps, values)];
-}
-
-function keywords(before: { other: string }, after: { other: string }, steps: readonly Step[]): Change[] {
-  if (before.other === after.other) return [];
-  return [change('keyword-changed', steps, { key: 'not compared', before: before.other, after: after.other })];
-}
-
 function namesOf({ fields, required }: ObjectPart): string[] {
   return [...fields.keys(), ...required];
 }
@@ -394,11 +286,6 @@ function constantOf(part: Part, name: string): Json | undefined {
   return !any && parts.length === 0 && literals.length === 1 ? literals[0] : undefined;
 }
 
-function change(rule: RuleId, steps: readonly Step[], detail: Detail): Change {
-  const { backward, forward } = RULES[rule];
-  return { rule, steps, key: '', before: undefined, after: undefined, backward, forward, ...detail };
-}
-
 function typesOf(old: Shape, now: Shape): { before: string; after: string } {
   return { before: labelOfShape(old), after: labelOfShape(now) };
 }
@@ -418,12 +305,4 @@ function plain({ schema }: SchemaNode): Json {
 
 function same(a: Json | undefined, b: Json | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function textOf(name: 'before' | 'after', values: readonly string[]): Detail {
-  return values.length === 0 ? {} : { [name]: values.join(' ') };
-}
-
-function valueOf(name: 'before' | 'after', value: Json | undefined): Detail {
-  return value === undefined ? {} : { [name]: value };
 }

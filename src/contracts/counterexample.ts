@@ -1,4 +1,4 @@
-import { KEY, type Change, type Witness } from './compare.js';
+import { KEY, type Change, type Witness } from './change.js';
 import { exampleOf, examplesOf } from './examples.js';
 import { refuses } from './refuses.js';
 import type { Json, Part, SchemaNode } from './shape.js';

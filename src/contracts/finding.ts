@@ -1,5 +1,5 @@
 import type { MessageKind } from '../events/definition.js';
-import { KEY, type Change, type Step } from './compare.js';
+import { KEY, type Change, type Step } from './change.js';
 import { counterexample } from './counterexample.js';
 import { RULES, type RuleId, type Verdict } from './rules.js';
 import type { Json, SchemaNode } from './shape.js';

@@ -1,7 +1,8 @@
 import { definitionOf, versionOf, type Definitions } from '../events/definitions.js';
 import type { MessageDefinition, MessageKind } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { compareSchemas, type Change } from './compare.js';
+import type { Change } from './change.js';
+import { compareSchemas } from './compare.js';
 import { findingOf, type Finding, type Place } from './finding.js';
 import { listChanges } from './list-changes.js';
 import { lookAlikesOf } from './look-alikes.js';

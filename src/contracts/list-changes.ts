@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../events/schema-fields.js';
-import type { Change } from './compare.js';
+import type { Change } from './change.js';
 import { RULES, type RuleId } from './rules.js';
 
 const LISTS: readonly [key: string, added: RuleId, removed: RuleId][] = [

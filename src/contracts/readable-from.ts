@@ -1,6 +1,7 @@
 import type { MessageDefinition } from '../events/definition.js';
 import type { JsonSchema } from '../events/schema-fields.js';
-import { compareSchemas, type Change } from './compare.js';
+import type { Change } from './change.js';
+import { compareSchemas } from './compare.js';
 import { listChanges } from './list-changes.js';
 import { publishedSchema } from './published-schema.js';
 import { RULES } from './rules.js';

@@ -1,5 +1,6 @@
 import { fieldOf } from '../../contracts/finding.js';
-import { compareSchemas, type Change } from '../../contracts/compare.js';
+import type { Change } from '../../contracts/change.js';
+import { compareSchemas } from '../../contracts/compare.js';
 import type { Json } from '../../contracts/shape.js';
 import type { JsonSchema } from '../../events/schema-fields.js';
 import type { DescribedVersion } from '../describe-fleet.js';

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { compareSchemas, type Change } from '../../../src/contracts/compare.js';
+import type { Change } from '../../../src/contracts/change.js';
+import { compareSchemas } from '../../../src/contracts/compare.js';
 import { publishedSchema } from '../../../src/contracts/published-schema.js';
 import type { SchemaNode } from '../../../src/contracts/shape.js';
 import { upcast } from '../../../src/events/decode.js';
