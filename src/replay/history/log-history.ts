@@ -3,12 +3,11 @@ import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import { FlotillaError } from '../../errors.js';
 import { parseEnvelope, structuredBody } from '../../events/parse-envelope.js';
 import { entryAt, firstEntry, lastEntry, newestEntry } from '../../event-log/reading/log-bounds.js';
-import { followLog } from '../../event-log/reading/follow-log.js';
+import { followLogTo } from '../../event-log/reading/follow-log-to.js';
 import { positionOf, type LogPosition } from '../../event-log/positions/position.js';
 import { isFromItsPublisher } from '../../event-log/consumers/accept-entry.js';
 import { isRetained } from '../../event-log/positions/verify-position.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
-import { formatDuration } from '../../duration.js';
 
 /** How far an event's time may be ahead of its arrival in the stream, because clocks differ. */
 const CLOCK_SKEW_MS = 10 * 60_000;
@@ -69,28 +68,16 @@ export function logHistory(
       if (next === undefined || next > last) return;
       const { after } = range;
       let previous = after === null ? undefined : { offset: Number(after.place), mark: after.mark };
-      const stop = new AbortController();
-      const signal = AbortSignal.any([range.signal, stop.signal]);
-      const watch = () => setTimeout(() => stop.abort(), idle);
-      let timer = watch();
-      try {
-        for await (const batch of followLog(broker, stream, { from: next, batchSize: PAGE_SIZE, signal })) {
-          clearTimeout(timer);
-          const wanted = batch.filter(({ offset }) => offset <= last);
-          previous = await ensureWhole(batch.slice(0, wanted.length + 1), previous);
-          const final = wanted.at(-1);
-          if (final !== undefined) {
-            yield pageOf(wanted, final, final.offset - next + 1, verify);
-            next = final.offset + 1;
-          }
-          if ((batch.at(-1)?.offset ?? 0) >= last) return;
-          timer = watch();
+      const { signal } = range;
+      for await (const batch of followLogTo(broker, stream, { from: next, last, idle, batchSize: PAGE_SIZE, signal })) {
+        const wanted = batch.filter(({ offset }) => offset <= last);
+        previous = await ensureWhole(batch.slice(0, wanted.length + 1), previous);
+        const final = wanted.at(-1);
+        if (final !== undefined) {
+          yield pageOf(wanted, final, final.offset - next + 1, verify);
+          next = final.offset + 1;
         }
-      } finally {
-        clearTimeout(timer);
-        stop.abort();
       }
-      if (!range.signal.aborted) throw unreachable(`it delivered nothing for ${formatDuration(idle)}, before its end`);
     },
   };
 }
