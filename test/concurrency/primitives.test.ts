@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Backoff, backoffDelay } from '../../src/concurrency/backoff.js';
 import type { StartTimer } from '../../src/concurrency/clock.js';
+import { KeyedQueue } from '../../src/concurrency/keyed-queue.js';
 import { SerialQueue } from '../../src/concurrency/serial-queue.js';
 import { sleep } from '../../src/concurrency/sleep.js';
 import { Wakeup } from '../../src/concurrency/wakeup.js';
@@ -49,6 +50,24 @@ describe('concurrency primitives', () => {
     const [a, b] = await Promise.allSettled([queue.run(work('a')), queue.run(work('b')), queue.settled()]);
     expect([a.status, b.status]).to.deep.equal(['rejected', 'fulfilled']);
     expect(log).to.deep.equal(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
+  it('a keyed queue runs work of one key in order, also after a failure, beside that of other keys', async () => {
+    const queue = new KeyedQueue();
+    const log: string[] = [];
+    const work = (name: string) => async () => {
+      log.push(`${name} begins`);
+      await new Promise(setImmediate);
+      log.push(`${name} ends`);
+      if (name === 'a1') throw new Error(name);
+    };
+    const running = [queue.run('a', work('a1')), queue.run('a', work('a2')), queue.run('b', work('b1'))];
+    expect(queue.size).to.equal(2);
+    const settled = await Promise.allSettled(running);
+    expect(settled.map(({ status }) => status)).to.deep.equal(['rejected', 'fulfilled', 'fulfilled']);
+    expect(log.slice(0, 2)).to.deep.equal(['a1 begins', 'b1 begins']);
+    expect(log.indexOf('a1 ends')).to.be.below(log.indexOf('a2 begins'));
+    expect(queue.size).to.equal(0);
   });
 
   it('backoff doubles up to its limit, is shortened by up to half, and starts again after a reset', () => {

@@ -1,3 +1,4 @@
+import { KeyedQueue } from '../../concurrency/keyed-queue.js';
 import type { Store } from '../../store/store.js';
 import {
   deleteQuarantined,
@@ -32,7 +33,7 @@ export class QuarantineRecord {
   #changes = 0;
   #looking = false;
   readonly unreadable = new UnreadableKinds();
-  readonly #bySubject = new Map<string, Promise<unknown>>();
+  readonly #bySubject = new KeyedQueue();
   readonly #listeners = new Set<() => void>();
   readonly #stopListening: () => void;
 
@@ -60,16 +61,8 @@ export class QuarantineRecord {
   }
 
   /** Runs the work for one subject at a time, in the order of the calls. */
-  async oneBySubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#bySubject.get(subject);
-    const running = before === undefined ? work() : before.then(work);
-    const settled = running.catch(() => undefined);
-    this.#bySubject.set(subject, settled);
-    try {
-      return await running;
-    } finally {
-      if (this.#bySubject.get(subject) === settled) this.#bySubject.delete(subject);
-    }
+  oneBySubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
+    return this.#bySubject.run(subject, work);
   }
 
   /** Resolves when the row is durable. */

@@ -1,4 +1,5 @@
 import type { Broker, Delivery } from '../../broker/broker.js';
+import { KeyedQueue } from '../../concurrency/keyed-queue.js';
 import { drainSelected } from '../../queues/drain-queue.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 
@@ -34,7 +35,7 @@ export async function releasePass(options: ReleasePassOptions): Promise<number> 
   /** The subjects of messages that stay in the quarantine. */
   const waiting = new Set<string>();
   const subjects = new WeakMap<Delivery, string>();
-  const running = new Map<string, Promise<void>>();
+  const bySubject = new KeyedQueue();
   let released = 0;
 
   async function release(delivery: Delivery, subject: string | undefined): Promise<void> {
@@ -68,11 +69,7 @@ export async function releasePass(options: ReleasePassOptions): Promise<number> 
     async handle(delivery) {
       const subject = subjects.get(delivery);
       if (subject === undefined) return release(delivery, undefined);
-      const before = running.get(subject) ?? Promise.resolve();
-      const work = before.then(() => release(delivery, subject));
-      running.set(subject, work);
-      await work;
-      if (running.get(subject) === work) running.delete(subject);
+      await bySubject.run(subject, () => release(delivery, subject));
     },
   });
   return released;
