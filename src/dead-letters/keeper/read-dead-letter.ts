@@ -2,10 +2,8 @@ import { createHash } from 'node:crypto';
 import { HEADERS, readAttempts, readReplays, textHeader } from '../../broker/messages/headers.js';
 import type { Delivery } from '../../broker/broker.js';
 import type { Fields, FieldValue } from '../../broker/messages/amqp-fields.js';
-import { FlotillaError } from '../../errors.js';
-import { parseEnvelope } from '../../events/parse-envelope.js';
+import { eventIn } from '../../events/event-in.js';
 import { kindOf, type Definitions } from '../../events/definitions.js';
-import type { EventEnvelope } from '../../events/envelope.js';
 import { derivedId } from '../../events/ids.js';
 import { isTextLine, oneLine } from '../../events/text-line.js';
 import { redact } from '../../text/redact.js';
@@ -89,15 +87,6 @@ function describe({ body, properties }: Source, definitions: Definitions): About
     subject: event?.subject ?? bounded(textHeader(properties.headers, HEADERS.subject), 512),
     correlationId: event?.correlationid ?? bounded(properties.correlationId, 256),
   };
-}
-
-function eventIn(message: Source): EventEnvelope | undefined {
-  try {
-    return parseEnvelope(message);
-  } catch (error) {
-    if (error instanceof FlotillaError) return undefined;
-    throw error;
-  }
 }
 
 /** The latest entry of x-death, which is the first one. Its time is in seconds. */

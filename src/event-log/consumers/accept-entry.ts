@@ -2,6 +2,7 @@ import type { StreamEntry } from '../../broker/broker.js';
 import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import { FlotillaError, hasCode } from '../../errors.js';
 import { isOpenTo, type Definitions } from '../../events/definitions.js';
+import { eventIn } from '../../events/event-in.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 
 /** Whether a consumer of the log may trust an entry: the event was published by the owner of its source, and it is
@@ -13,13 +14,8 @@ export function isAccepted(
 ): boolean {
   if (!isFromItsPublisher(entry, verify)) return false;
   if (entry.origin !== 'outside') return true;
-  try {
-    const { type, source } = parseEnvelope(entry);
-    return isOpenTo(definitions, type, source);
-  } catch (error) {
-    if (error instanceof FlotillaError) return false;
-    throw error;
-  }
+  const event = eventIn(entry);
+  return event !== undefined && isOpenTo(definitions, event.type, event.source);
 }
 
 /** Returns false for an event whose publisher may not publish for its source; true for an entry that is not an

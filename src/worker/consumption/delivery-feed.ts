@@ -1,7 +1,7 @@
 import type { Delivery, StreamEntry } from '../../broker/broker.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
-import { FlotillaError, messageOf } from '../../errors.js';
+import { messageOf } from '../../errors.js';
 import {
   consumeStream,
   type ConsumerSession,
@@ -9,7 +9,7 @@ import {
 } from '../../event-log/consumers/stream-consumer.js';
 import { BEFORE_FIRST, positionOf, type LogPosition } from '../../event-log/positions/position.js';
 import { newestEntry } from '../../event-log/reading/log-bounds.js';
-import { parseEnvelope } from '../../events/parse-envelope.js';
+import { eventIn } from '../../events/event-in.js';
 import { definitionOf } from '../../events/definitions.js';
 import { isBound, routeOf } from '../definition/queues.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
@@ -158,15 +158,12 @@ class FeedSession {
   }
 }
 
-/** An event of an unknown type that the worker binds is delivered, to be quarantined. A stream entry that is not an event is not delivered: it also reaches the queues whose bindings match its routing
- *  key, and is dead-lettered there. */
+/** An event of an unknown type that the worker binds is delivered, to be quarantined. A stream entry that is not an event is
+ *  not delivered: it also reaches the queues whose bindings match its routing key, and is dead-lettered there. */
 function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
-  try {
-    const { type } = parseEnvelope(entry);
-    const isUnknown = definitionOf(definition.definitions, type) === undefined && isBound(definition, type);
-    return isUnknown || routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
-  } catch (error) {
-    if (error instanceof FlotillaError) return 'invalid';
-    throw error;
-  }
+  const event = eventIn(entry);
+  if (event === undefined) return 'invalid';
+  const { type } = event;
+  const isUnknown = definitionOf(definition.definitions, type) === undefined && isBound(definition, type);
+  return isUnknown || routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
 }
