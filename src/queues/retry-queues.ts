@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.js';
-import { republished } from '../broker/messages/republish.js';
 import type { Names, WorkerQueues } from '../broker/topology/topology.js';
 import { drainQueue } from './drain-queue.js';
+import { moveWith, withPublisher } from './move-messages.js';
 
 /** A retry queue of a worker. */
 export interface RetryQueue {
@@ -41,9 +41,7 @@ export interface RetryNowOptions {
   onProgress?: (queue: string, done: number, total: number) => void;
 }
 
-/** Moves the messages that wait for a retry to the work queues immediately, and returns their number. Each is confirmed
- *  there before it is acked: if the process ends in between, two copies exist, and the worker's inbox detects the
- *  duplicate. */
+/** Moves the messages that wait for a retry to the work queues immediately, and returns their number. */
 export async function retryNow({
   broker,
   names,
@@ -52,11 +50,9 @@ export async function retryNow({
   signal,
   onProgress,
 }: RetryNowOptions): Promise<number> {
-  const publisher = broker.createPublisher();
   const end = performance.now() + limit;
-  let moved = 0;
-  try {
-    await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+  return withPublisher(broker, { limit, signal }, async (publisher) => {
+    let moved = 0;
     for (const { worker, queue } of await listRetrying(broker, names, workers)) {
       const left = end - performance.now();
       if (left <= 0 || signal.aborted) break;
@@ -64,16 +60,9 @@ export async function retryNow({
         limit: left,
         signal,
         onProgress: (done, total) => onProgress?.(queue, done, total),
-        handle: async (delivery) => {
-          const { body } = delivery;
-          const properties = republished(delivery.properties);
-          await publisher.publish({ exchange: '', routingKey: names.queue(worker), body, properties, mandatory: true });
-          delivery.ack();
-        },
+        handle: moveWith(publisher, () => ({ exchange: '', routingKey: names.queue(worker) })),
       });
     }
-  } finally {
-    await publisher.close();
-  }
-  return moved;
+    return moved;
+  });
 }

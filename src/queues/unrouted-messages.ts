@@ -1,13 +1,13 @@
 import type { Broker, Delivery } from '../broker/broker.js';
 import { HEADERS, textHeader } from '../broker/messages/headers.js';
-import { republished } from '../broker/messages/republish.js';
 import type { Names } from '../broker/topology/topology.js';
 import type { MessageKind } from '../events/definition.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import { matches } from '../events/patterns.js';
 import { hasCode } from '../errors.js';
 import { eventIn } from '../events/event-in.js';
-import { MAX_HELD_MESSAGES, drainSelected, type DrainResult } from './drain-queue.js';
+import { MAX_HELD_MESSAGES, drainSelected } from './drain-queue.js';
+import { moveWith, withPublisher } from './move-messages.js';
 import { peekQueue } from './peek-queue.js';
 
 /** A message that matches no worker's binding. An unrouted command is an alarm, because its sender waits for it. */
@@ -101,27 +101,17 @@ export async function replayUnrouted(
   { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
   { filter = {}, count, limit = REPLAY_TIMEOUT_MS, signal, onProgress }: ReplayUnroutedOptions,
 ): Promise<ReplayUnroutedResult> {
-  const publisher = broker.createPublisher();
-  let sifted: DrainResult;
-  try {
-    await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
-    sifted = await drainSelected(broker, names.unroutedQueue, {
+  const drained = await withPublisher(broker, { limit, signal }, (publisher) =>
+    drainSelected(broker, names.unroutedQueue, {
       count,
       limit,
       signal,
       onProgress,
       select: (delivery) => isSelected(describe(delivery, definitions), filter),
-      handle: async (delivery) => {
-        const { body, routingKey } = delivery;
-        const properties = republished(delivery.properties);
-        await publisher.publish({ exchange: names.work, routingKey, body, properties, mandatory: true });
-        delivery.ack();
-      },
-    });
-  } finally {
-    await publisher.close();
-  }
-  const { handled: sent, kept, unexamined } = sifted;
+      handle: moveWith(publisher, ({ routingKey }) => ({ exchange: names.work, routingKey })),
+    }),
+  );
+  const { handled: sent, kept, unexamined } = drained;
   return { sent, kept, unexamined, unrouted: (await broker.queueDepth(names.unroutedQueue))?.ready ?? 0 };
 }
 

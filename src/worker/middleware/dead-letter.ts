@@ -3,7 +3,7 @@ import { failedKey } from '../../broker/topology/topology.js';
 import { errors } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
 import { deadLetterHeaders } from '../pipeline/dead-letter-headers.js';
-import { type Failure, failureOf } from '../pipeline/failure.js';
+import { describeAttempt, type Failure, failureOf } from '../pipeline/failure.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
 import { eventLogFields, type Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
@@ -36,9 +36,7 @@ async function publishDeadLetter(
 ): Promise<'dead' | 'returned'> {
   const { name, names, logger, metrics } = context;
   const { delivery, event } = message;
-  const { instance, clock } = context;
-  const at = clock.now();
-  const headers = deadLetterHeaders(delivery, { worker: name, instance, failure, at, subject: event?.subject });
+  const headers = deadLetterHeaders(delivery, describeAttempt(context, failure, null), event?.subject);
   const sent = await publishUntilConfirmed(context, message, {
     exchange: names.failed(name),
     routingKey: failedKey('dead'),

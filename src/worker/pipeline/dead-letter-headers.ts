@@ -1,32 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { Delivery } from '../../broker/broker.js';
 import type { Fields } from '../../broker/messages/amqp-fields.js';
-import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/messages/headers.js';
+import {
+  HEADERS,
+  readAttempts,
+  readReplays,
+  textHeader,
+  writeAttempts,
+  type Attempt,
+} from '../../broker/messages/headers.js';
 import { derivedId } from '../../events/ids.js';
 
-export interface DeadLetterReason {
-  worker: string;
-  instance: string;
-  failure: { code: string; name: string; message: string };
-  /** Milliseconds since the epoch. */
-  at: number;
-  subject: string | undefined;
-}
-
-/** The headers of a dead letter: why and when the message was dead-lettered, after which attempts. */
-export function deadLetterHeaders(delivery: Delivery, reason: DeadLetterReason): Fields {
-  const { worker, instance, failure, at, subject } = reason;
-  const { code, name, message } = failure;
-  const time = new Date(at).toISOString();
+/** The headers of a dead letter: why and when the message was dead-lettered, after which attempts. `last` is the attempt
+ *  that ended so. */
+export function deadLetterHeaders(delivery: Delivery, last: Attempt, subject: string | undefined): Fields {
   return {
-    [HEADERS.attempts]: writeAttempts([
-      ...readAttempts(delivery.properties.headers),
-      { at: time, worker, instance, code, name, message, delay: null },
-    ]),
-    [HEADERS.deadLetterId]: deadLetterId(delivery, worker),
-    [HEADERS.errorCode]: code,
-    [HEADERS.errorMessage]: message,
-    [HEADERS.deadAt]: time,
+    [HEADERS.attempts]: writeAttempts([...readAttempts(delivery.properties.headers), last]),
+    [HEADERS.deadLetterId]: deadLetterId(delivery, last.worker),
+    [HEADERS.errorCode]: last.code,
+    [HEADERS.errorMessage]: last.message,
+    [HEADERS.deadAt]: last.at,
     ...(subject !== undefined && { [HEADERS.subject]: subject }),
   };
 }

@@ -56,7 +56,7 @@ export function failureOf(thrown: unknown): Failure {
 /** The entry of the attempt history. `delay`: milliseconds until the next attempt; null if there is none. */
 export function describeAttempt(
   { name: worker, instance, clock }: { name: string; instance: string; clock: Clock },
-  { code, name, message }: Failure,
+  { code, name, message }: Pick<Failure, 'code' | 'name' | 'message'>,
   delay: number | null,
 ): Attempt {
   return { at: new Date(clock.now()).toISOString(), worker, instance, code, name, message, delay };

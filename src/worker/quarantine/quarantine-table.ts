@@ -17,16 +17,6 @@ export interface QuarantinedMessage {
   since: number;
 }
 
-const REASONS: Readonly<Record<string, QuarantineReason>> = {
-  'contract.newer_version': 'newer_version',
-  'contract.unknown_type': 'unknown_type',
-};
-
-/** The reason in the form of a row, from the code of the error. */
-export function reasonOf(code: string | undefined): QuarantineReason {
-  return REASONS[code ?? ''] ?? 'behind';
-}
-
 /** A type in one version. */
 export type EventKind = Pick<QuarantinedMessage, 'type' | 'version'>;
 

@@ -2,12 +2,12 @@ import type { Broker, Delivery } from '../../broker/broker.js';
 import { HEADERS, textHeader } from '../../broker/messages/headers.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { Clock } from '../../concurrency/clock.js';
-import { versionOf } from '../../events/definitions.js';
 import { eventIn } from '../../events/event-in.js';
 import { drainSelected } from '../../queues/drain-queue.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { QuarantineRecord } from './quarantine-record.js';
-import { reasonOf, type QuarantinedMessage } from './quarantine-table.js';
+import type { QuarantinedMessage } from './quarantine-table.js';
+import { quarantinedAt, quarantinedMessage } from './quarantined-message.js';
 
 export interface ReconcileOptions {
   broker: Broker;
@@ -52,9 +52,6 @@ export async function reconcileQuarantine(options: ReconcileOptions): Promise<vo
 function describe({ body, properties }: Delivery, now: number): QuarantinedMessage | undefined {
   const event = eventIn({ body, properties });
   if (event === undefined) return undefined;
-  const { source, id, type, subject } = event;
-  const version = versionOf(type, event.dataschema) ?? null;
-  const reason = reasonOf(textHeader(properties.headers, HEADERS.quarantinedFor));
-  const since = Date.parse(textHeader(properties.headers, HEADERS.quarantinedAt) ?? '');
-  return { source, id, type, version, subject, reason, since: Number.isNaN(since) ? now : since };
+  const { headers } = properties;
+  return quarantinedMessage(event, textHeader(headers, HEADERS.quarantinedFor), quarantinedAt(headers) ?? now);
 }

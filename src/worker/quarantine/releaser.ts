@@ -1,6 +1,5 @@
 import type { Delivery } from '../../broker/broker.js';
 import { upcast } from '../../events/decode.js';
-import { versionOf } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { eventIn } from '../../events/event-in.js';
 import type { InFlightMessages } from '../consumption/in-flight.js';
@@ -9,6 +8,7 @@ import type { WorkerPipelineContext } from '../pipeline/context.js';
 import type { HandleMessage } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { PreparedWorker } from '../prepare.js';
+import { eventKind } from './quarantined-message.js';
 import { releasePass, type Examined } from './release-pass.js';
 
 /** Messages that are released at the same time, at most; and at most half of the prefetch. */
@@ -82,8 +82,7 @@ export class Releaser {
       return true;
     } catch (error) {
       if (!isUnreadable(error)) return true; // the pipeline rejects it
-      const { type, dataschema } = event;
-      quarantined.unreadable.add({ type, version: versionOf(type, dataschema) ?? null });
+      quarantined.unreadable.add(eventKind(event));
       return false;
     }
   }

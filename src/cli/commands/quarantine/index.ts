@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { formatAge } from '../../../duration.js';
-import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
+import { parseHandlerKey } from '../../../events/handler-keys.js';
+import { findWorker } from '../../../runtime/fleet/enabled-workers.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
-import { hasQueue } from '../../../worker/definition/queues.js';
 import {
   rejectQuarantined,
   releaseQuarantined,
@@ -17,7 +17,7 @@ import { printList } from '../../shared/output/print-list.js';
 import { createProgress } from '../../shared/output/progress.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { withSession } from '../../shared/session.js';
-import { quarantined } from './quarantined.js';
+import { quarantined, workersWithQueue } from './quarantined.js';
 
 interface Flags {
   type?: string;
@@ -54,7 +54,11 @@ function withFilter(command: Command): Command {
 }
 
 async function runList(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
-  const { items, unread } = await quarantined(context, worker);
+  const { items, unread } = await withSession(context, async (session) => {
+    const all = workersWithQueue(session);
+    const found = await quarantined(session, worker === undefined ? all : [findWorker(all, worker)]);
+    return { items: found, unread: session.stores.unread };
+  });
   const now = Date.now();
   printList(context, items, {
     json,
@@ -86,36 +90,35 @@ const release: Move = (_session, options) => releaseQuarantined(options);
 
 const reject: Move = async (session, options, service) => {
   const store = await session.stores.find(service);
-  return rejectQuarantined({ ...options, store, instance: `command-${randomUUID()}`, now: Date.now });
+  return rejectQuarantined({ ...options, store, instance: `command-${randomUUID()}` });
 };
 
-async function runMove(worker: string, flags: Flags, context: Context, move: Move): Promise<void> {
-  const { type, json = false } = flags;
-  const workers = enabledWorkers(await context.fleet(), context.config).filter(hasQueue);
-  const { store: service } = findWorker(workers, worker);
+async function runMove(name: string, { type, json = false }: Flags, context: Context, move: Move): Promise<void> {
+  const filter = filterOf(type);
   const progress = createProgress();
-  const moved = await withSession(context, async (session) =>
-    move(
-      session,
-      {
-        broker: await session.broker('write'),
-        names: session.names,
-        worker,
-        filter: filterOf(type),
-        signal: context.signal,
-        onProgress: (done, total) => progress.show(done, total, `from the quarantine of ${worker}`),
-      },
-      service,
-    ),
-  ).finally(progress.end);
+  const moved = await withSession(context, async (session) => {
+    const { name: worker, store } = findWorker(workersWithQueue(session), name);
+    const options: MoveQuarantinedOptions = {
+      broker: await session.broker('write'),
+      names: session.names,
+      worker,
+      filter,
+      signal: context.signal,
+      onProgress: (done, total) => progress.show(done, total, `from the quarantine of ${worker}`),
+    };
+    return move(session, options, store);
+  }).finally(progress.end);
   if (json) context.printJson({ moved });
   else context.print(`Moved ${moved}.`);
 }
 
 /** `order.created`, or `order.created@3`. Throws `UsageError` for what is not a version. */
 function filterOf(text: string | undefined): QuarantineFilter {
-  const [type, version] = text?.split('@', 2) ?? [];
-  if (version === undefined) return { type };
-  if (!/^[1-9]\d{0,8}$/.test(version)) throw new UsageError(`${JSON.stringify(version)} is not a version of ${type}`);
-  return { type, version: Number(version) };
+  if (text === undefined) return {};
+  const { pattern: type, version } = parseHandlerKey(text);
+  if (Number.isNaN(version)) {
+    const given = text.slice(type.length + 1);
+    throw new UsageError(`${JSON.stringify(given)} is not a version of ${type}`);
+  }
+  return { type, version };
 }

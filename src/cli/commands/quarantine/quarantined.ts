@@ -1,10 +1,9 @@
-import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
-import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { hasQueue } from '../../../worker/definition/queues.js';
-import { quarantineMigrations } from '../../../worker/quarantine/quarantine-table.js';
+import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { summarizeQuarantine, type QuarantinedKind } from '../../../worker/quarantine/quarantine-summary.js';
-import type { Store } from '../../../store/store.js';
-import type { Context } from '../../shared/context.js';
+import { quarantineMigrations } from '../../../worker/quarantine/quarantine-table.js';
 
 /** Quarantined messages of one worker, type, version, producer and reason. */
 export interface Quarantined extends Omit<QuarantinedKind, 'oldest'> {
@@ -13,22 +12,23 @@ export interface Quarantined extends Omit<QuarantinedKind, 'oldest'> {
   oldest: string;
 }
 
-/** What is quarantined, as recorded in the stores of the workers, and the services whose stores are not on this machine.
- *  @param worker one worker. @default all */
+/** What is quarantined of these workers, as recorded in their stores, as far as these are on this machine. */
 export async function quarantined(
-  context: Context,
-  worker?: string,
-): Promise<{ items: Quarantined[]; unread: readonly string[] }> {
-  const all = enabledWorkers(await context.fleet(), context.config).filter(hasQueue);
-  const workers = worker === undefined ? all : [findWorker(all, worker)];
-  const prepare = (store: Store) => store.migrate('quarantine', quarantineMigrations);
-  return withExistingStores(context, prepare, async (stores) => {
-    const items: Quarantined[] = [];
-    for (const { name, store: service } of workers) {
-      const store = await stores.find(service);
-      const kinds = store === undefined ? [] : await summarizeQuarantine(store.query, name);
-      items.push(...kinds.map((kind) => ({ worker: name, ...kind, oldest: new Date(kind.oldest).toISOString() })));
-    }
-    return { items, unread: stores.unread };
-  });
+  { stores }: Pick<FleetSession, 'stores'>,
+  workers: readonly WorkerDefinition[],
+): Promise<Quarantined[]> {
+  const items: Quarantined[] = [];
+  for (const { name: worker, store: service } of workers) {
+    const store = await stores.find(service);
+    if (store === undefined) continue;
+    await store.migrate('quarantine', quarantineMigrations);
+    const kinds = await summarizeQuarantine(store.query, worker);
+    items.push(...kinds.map((kind) => ({ worker, ...kind, oldest: new Date(kind.oldest).toISOString() })));
+  }
+  return items;
+}
+
+/** The enabled workers that have a queue. */
+export function workersWithQueue({ fleet, config }: Pick<FleetSession, 'fleet' | 'config'>): WorkerDefinition[] {
+  return enabledWorkers(fleet, config).filter(hasQueue);
 }

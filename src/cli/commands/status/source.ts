@@ -23,7 +23,7 @@ import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { operatorPlace, withSession } from '../../shared/session.js';
 import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
-import { quarantined, type Quarantined } from '../quarantine/quarantined.js';
+import { quarantined, workersWithQueue, type Quarantined } from '../quarantine/quarantined.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 import { missingBindingNames } from '../topology/wanted.js';
@@ -121,7 +121,7 @@ export function createStatusSource(context: Context): StatusSource {
               )
             : ({ known: false, reason: 'not on this machine' } as const),
           withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
-          withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(context)),
+          withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(opened, workersWithQueue(opened))),
           openManagement(context, REQUEST_TIMEOUT_MS),
           connection(opened),
           brokerAddress(context),
@@ -150,14 +150,13 @@ export function createStatusSource(context: Context): StatusSource {
       ];
       const brokerUrl = maskedUrl(amqpUrl);
       const { sagas: counted = [], unread = [] } = valueOf(sagas) ?? {};
-      const { items = [] } = valueOf(waiting) ?? {};
       return {
         status: {
           ...status,
           brokerUrl,
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
-          quarantined: items,
+          quarantined: valueOf(waiting) ?? [],
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
           missingBindings: missingBindings && valueOf(missingBindings),
           unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
