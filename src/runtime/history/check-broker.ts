@@ -36,7 +36,7 @@ export async function checkQueues(broker: Broker, session: FleetSession, check: 
     await readPlace(quarantine, check, () =>
       checkQueue(broker, names.newer(name), check, ({ properties: { headers } }) => ({
         place: quarantine,
-        inspect: null,
+        inspect: `flotilla quarantine list ${name}`,
         setAsideFor: textHeader(headers, HEADERS.quarantinedFor),
       })),
     );
@@ -51,7 +51,7 @@ export async function checkQueues(broker: Broker, session: FleetSession, check: 
   }
 }
 
-type Found = Pick<CountedMessage, 'place' | 'setAsideFor'> & { inspect: string | null };
+type Found = Pick<CountedMessage, 'place' | 'setAsideFor'> & { inspect: string };
 
 async function checkQueue(
   broker: Broker,
