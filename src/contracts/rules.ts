@@ -50,6 +50,7 @@ export const RULES = {
   'rule-added': rule('breaks', 'ok', 'Stored data may violate the rule.'),
   'rule-removed': rule('ok', 'breaks', 'Older readers refuse data that violate the rule.'),
   'upcast-changed': rule('breaks', 'ok', 'Stored data are read with another meaning than before.'),
+  'upcast-refused': rule('breaks', 'ok', 'The upcasters make data that the newest version refuses.'),
   'sample-refused': rule('breaks', 'ok', 'Data of this version are committed as a sample.'),
   'pii-removed': rule('breaks', 'breaks', 'Stored personal data would be printed and logged.'),
   'pii-added': rule('breaks', 'breaks', 'Logs and copies of this field exist that were written without a mark.'),

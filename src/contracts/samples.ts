@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../errors.js';
-import { upcastData } from '../events/decode.js';
+import type { z } from 'zod';
+import { loose, upcastData } from '../events/decode.js';
 import type { MessageDefinition } from '../events/definition.js';
 import { definitionOf, type Definitions } from '../events/definitions.js';
 import { exampleOf, type ExampleOptions } from './examples.js';
@@ -25,7 +26,7 @@ export interface CommittedSamples {
 
 /** A sample that the catalogue no longer reads as before. */
 export interface SampleFinding {
-  rule: 'upcast-changed' | 'sample-refused';
+  rule: 'upcast-changed' | 'upcast-refused' | 'sample-refused';
   type: string;
   version: number;
   /** The index of the sample in its file. */
@@ -63,7 +64,7 @@ export function generateSamples(type: string, version: number, definition: Messa
 }
 
 /** Reads every committed sample with the catalogue: its version must accept the data, and the upcasters must give the
- *  committed result. Samples that were written before a newer version exist are compared with the version that was the
+ *  committed result, which the newest version accepts. Samples that were written before a newer version exist are compared with the version that was the
  *  newest then. */
 export function checkSamples(definitions: Definitions, committed: readonly CommittedSamples[]): SampleFinding[] {
   return committed.flatMap(({ type, version, samples: { newest, samples } }) => {
@@ -73,10 +74,9 @@ export function checkSamples(definitions: Definitions, committed: readonly Commi
     return samples.flatMap(({ data, upcast: expected }, index): SampleFinding[] => {
       const sample = { type, version, index, data, expected };
       const read = definition.versions[version]?.safeParse(data);
-      if (read?.success === false) {
-        const [issue] = read.error.issues;
-        return [{ rule: 'sample-refused', ...sample, why: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` }];
-      }
+      if (read?.success === false) return [{ rule: 'sample-refused', ...sample, why: textOf(read.error) }];
+      const refused = refusedUpcast(definition, version, data);
+      if (refused !== undefined) return [{ rule: 'upcast-refused', ...sample, ...refused }];
       const actual = attempt(() => upcastData(definition, data, version, newest) as Json);
       if ('error' in actual)
         return [{ rule: 'upcast-changed', ...sample, why: `The upcaster throws ${actual.error}.` }];
@@ -84,6 +84,20 @@ export function checkSamples(definitions: Definitions, committed: readonly Commi
       return [{ rule: 'upcast-changed', ...sample, actual: actual.value, why: RULES['upcast-changed'].why }];
     });
   });
+}
+
+/** Data that the upcasters make and the newest version refuses; undefined if it accepts them. */
+function refusedUpcast(definition: MessageDefinition, version: number, data: Json) {
+  const newest = definition.versions[definition.latest];
+  if (newest === undefined || version === definition.latest) return undefined;
+  const made = attempt(() => upcastData(definition, data, version, definition.latest) as Json);
+  if ('error' in made) return undefined;
+  const { error } = loose(newest).safeParse(made.value);
+  return error && { actual: made.value, why: `Version ${definition.latest} refuses it: ${textOf(error)}` };
+}
+
+function textOf({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
 }
 
 function attempt<T>(work: () => T): { value: T } | { error: string } {

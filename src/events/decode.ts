@@ -104,7 +104,7 @@ function schemaVersion({ type, dataschema }: EventEnvelope, { latest }: MessageD
 const looseCache = new WeakMap<z.ZodType, z.ZodType>();
 
 /** Returns the schema with strict objects opened at any depth: consumers ignore unknown fields. */
-function loose(schema: z.ZodType): z.ZodType {
+export function loose(schema: z.ZodType): z.ZodType {
   const cached = looseCache.get(schema);
   if (cached !== undefined) return cached;
   const opened = open(schema);

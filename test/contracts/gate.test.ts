@@ -206,6 +206,18 @@ describe('the gate', () => {
         .that.contains('no currency');
     });
 
+    it('refuses an upcaster whose result the newest version refuses, also of a version that is not committed yet', () => {
+      const unchanged = types((data) => data);
+      for (const before of [committed(inUsd), committed({ 'order.created': event({ 1: order({}) }) })]) {
+        expect(checkCatalogue(unchanged, before).sampleFindings[0]).to.deep.include({
+          rule: 'upcast-refused',
+          version: 1,
+          actual: { orderId: 'text' },
+          why: 'Version 2 refuses it: currency: Invalid input: expected string, received undefined',
+        });
+      }
+    });
+
     it('compares with the version that was the newest, and then asks for the new form', () => {
       const versions = { 1: order({}), 2: order({ currency: z.string() }), 3: order({ money: z.string() }) };
       const upcasters = {

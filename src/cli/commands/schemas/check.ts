@@ -168,7 +168,12 @@ function linesOfSample({ rule, type, version, index, data, expected, actual, why
     line('expected', shown(expected)),
     ...(actual === undefined ? [] : [line('actual', shown(actual))]),
     line('why', why),
-    line('remedy', 'Undo the change; an upcaster must read stored data as it did before.'),
+    line(
+      'remedy',
+      rule === 'upcast-refused'
+        ? 'Correct the upcaster.'
+        : 'Undo the change; an upcaster must read stored data as it did before.',
+    ),
   ];
 }
 
