@@ -64,8 +64,8 @@ export function generateSamples(type: string, version: number, definition: Messa
 }
 
 /** Reads every committed sample with the catalogue: its version must accept the data, and the upcasters must give the
- *  committed result, which the newest version accepts. Samples that were written before a newer version exist are compared with the version that was the
- *  newest then. */
+ *  committed result, which the newest version accepts. Samples that were written before a newer version exist are compared
+ *  with the version that was the newest then. */
 export function checkSamples(definitions: Definitions, committed: readonly CommittedSamples[]): SampleFinding[] {
   return committed.flatMap(({ type, version, samples: { newest, samples } }) => {
     const definition = definitionOf(definitions, type);
