@@ -14,6 +14,9 @@ export type Failpoint =
   | 'worker.quarantine_stored' // row of a quarantined message committed, its copy not yet published
   | 'worker.quarantine_confirmed' // copy in the quarantine confirmed, original not yet acked
   | 'worker.quarantine_removed' // row of a released message deleted, the message not yet acked
+  | 'worker.quarantine_recorded' // rows of messages without one added, rows without a message not yet deleted
+  | 'quarantine.copied' // message of a command confirmed at its target, row not yet deleted
+  | 'quarantine.removed' // row of a rejected message deleted, the message not yet acked
   | 'saga.advanced' // decided and written, not yet committed
   | 'journal.committed' // a batch of the log committed together with its checkpoint
   | 'journal.filled' // a batch from a store committed, the rest of the gap still missing

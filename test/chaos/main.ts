@@ -14,6 +14,7 @@ import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
 import { allFaults, findFaults } from './scenarios/operator.js';
+import { killInQuarantine, QUARANTINE_KILLS } from './scenarios/quarantine-kills.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
@@ -149,6 +150,11 @@ try {
   await part('half the fleet one version behind', async () => {
     const { events, quarantined } = await rollVersions({ ...run('rolling'), rounds: rounds * 2, events: 300 });
     return `${events} events, up to ${quarantined} in quarantine`;
+  });
+  await part('kills in the quarantine', async () => {
+    const kills = QUARANTINE_KILLS;
+    await killInQuarantine({ ...run('quarantine'), kills, rounds: rounds * 2 });
+    return `${kills.length * rounds * 2} kills`;
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '../../concurrency/clock.js';
 import { FlotillaError, isErrorCode } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { eventIn } from '../../events/event-in.js';
+import { failpoint } from '../../failpoints.js';
 import { drainSelected } from '../../queues/drain-queue.js';
 import { moveWith, withPublisher, type MoveTarget } from '../../queues/move-messages.js';
 import type { Store } from '../../store/store.js';
@@ -58,6 +59,7 @@ export async function rejectQuarantined(
     return await move(options, target, async (delivery) => {
       const event = eventIn(delivery);
       if (event !== undefined) await record?.remove(event);
+      failpoint('quarantine.removed');
     });
   } finally {
     record?.close();
@@ -67,8 +69,12 @@ export async function rejectQuarantined(
 async function move(
   { broker, names, worker, filter, limit = LIMIT_MS, signal, onProgress }: MoveQuarantinedOptions,
   target: (delivery: Delivery) => MoveTarget,
-  moved?: (delivery: Delivery) => Promise<void>,
+  forget: (delivery: Delivery) => Promise<void> = () => Promise.resolve(),
 ): Promise<number> {
+  const moved = (delivery: Delivery) => {
+    failpoint('quarantine.copied');
+    return forget(delivery);
+  };
   const { handled } = await withPublisher(broker, { limit, signal }, (publisher) =>
     drainSelected(broker, names.newer(worker), {
       concurrency: 1,

@@ -3,6 +3,7 @@ import { HEADERS, textHeader } from '../../broker/messages/headers.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { eventIn } from '../../events/event-in.js';
+import { failpoint } from '../../failpoints.js';
 import { drainSelected } from '../../queues/drain-queue.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { QuarantineRecord } from './quarantine-record.js';
@@ -42,6 +43,7 @@ export async function reconcileQuarantine(options: ReconcileOptions): Promise<vo
   });
   const added = await record.addMissing(messages);
   if (added > 0) logger.warn('Quarantined messages without a row are recorded', { count: added });
+  failpoint('worker.quarantine_recorded');
   const { ready = 0 } = (await broker.queueDepth(names.queue(worker))) ?? {};
   if (unexamined > 0 || ready > 0 || signal.aborted) return;
   const removed = await record.removeOthers(messages, before);

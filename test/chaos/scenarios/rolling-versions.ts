@@ -1,14 +1,6 @@
-import { join } from 'node:path';
-import Database from 'better-sqlite3';
-import { createPublisher } from '../../../src/client/publisher.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
-import { newId } from '../../../src/events/ids.js';
-import { silentLogger } from '../../../src/telemetry/logger.js';
-import { earlier, later } from '../fixtures/rolling.js';
 import { withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import { handledBy, openTill, ROLLING_ENV, withStore, type Release } from '../support/rolling-fleet.js';
 import { eventually } from '../../support/eventually.js';
-
-type Release = 'earlier' | 'later';
 
 export interface RollingOptions extends RunOptions {
   /** Events published in each of the four phases. */
@@ -33,7 +25,7 @@ const HANDLED = { limit: 120_000, every: 200 };
  *  one message at a time handles every subject in order. Resolves with the number of events, and the largest number of
  *  messages that were in quarantine. */
 export async function rollVersions(options: RollingOptions): Promise<{ events: number; quarantined: number }> {
-  const env = { FLEET_KEY: '', FLOTILLA_FLEET: 'test/chaos/fixtures/rolling.ts', ...options.env };
+  const env = { ...ROLLING_ENV, ...options.env };
   const found = { events: 0, quarantined: 0 };
   await withFleet({ ...options, roles: ROLES, env }, async (run) => {
     const { fleet } = run;
@@ -72,16 +64,9 @@ async function roll({ fleet, random }: ChaosRun, roles: readonly string[], relea
   }
 }
 
-/** A program outside the fleet that publishes the events of each subject in order. */
+/** Publishes the events of each subject in order. */
 async function openLoad({ fleet, random }: ChaosRun) {
-  const { amqpUrl: url, prefix } = fleet.options;
-  const broker = createRabbitBroker({ url, connectionName: prefix, logger: silentLogger() });
-  await broker.ready();
-  const options = { broker, source: 'till', prefix };
-  const publishers = {
-    earlier: createPublisher({ ...options, catalogue: earlier }),
-    later: createPublisher({ ...options, catalogue: later }),
-  };
+  const till = await openTill(fleet);
   const published = new Map<string, number>();
   return {
     published,
@@ -92,31 +77,12 @@ async function openLoad({ fleet, random }: ChaosRun) {
       for (let n = 0; n < events; n += 1) {
         const subject = `account/${random.between(1, SUBJECTS)}`;
         const count = (published.get(subject) ?? 0) + 1;
-        const to = { subject, id: newId() };
-        if (release === 'earlier') await publishers.earlier.publish('amount.added', { count }, to);
-        else await publishers.later.publish('amount.added', { count, currency: 'EUR' }, to);
+        await till.add(release, { subject, count });
         published.set(subject, count);
       }
     },
-    close: () => broker.close(),
+    close: till.close,
   };
-}
-
-/** Reads the store of a worker. */
-function readStore<T>(dataDir: string, worker: string, read: (store: Database.Database) => T): T {
-  const store = new Database(join(dataDir, `${worker}.db`), { readonly: true });
-  try {
-    return read(store);
-  } finally {
-    store.close();
-  }
-}
-
-/** What a worker has handled, in this order. */
-function handledBy({ fleet }: ChaosRun, worker: string): { subject: string; count: number }[] {
-  return readStore(fleet.dataDir, worker, (store) =>
-    store.prepare<[], { subject: string; count: number }>('select * from handled order by rowid').all(),
-  );
 }
 
 const WORKERS = ['parallel', 'serial'];
@@ -124,7 +90,7 @@ const WORKERS = ['parallel', 'serial'];
 /** The published events that a worker has not handled. */
 function missing(run: ChaosRun, published: ReadonlyMap<string, number>): string[] {
   return WORKERS.flatMap((worker) => {
-    const handled = new Set(handledBy(run, worker).map(({ subject, count }) => `${subject} ${count}`));
+    const handled = new Set(handledBy(run.fleet.dataDir, worker).map(({ subject, count }) => `${subject} ${count}`));
     return [...published].flatMap(([subject, last]) =>
       Array.from({ length: last }, (_, index) => `${subject} ${index + 1}`)
         .filter((event) => !handled.has(event))
@@ -139,7 +105,7 @@ function check(run: ChaosRun, published: ReadonlyMap<string, number>): void {
   for (const worker of WORKERS) {
     const seen = new Set<string>();
     const last = new Map<string, number>();
-    for (const { subject, count } of handledBy(run, worker)) {
+    for (const { subject, count } of handledBy(run.fleet.dataDir, worker)) {
       if (seen.has(`${subject} ${count}`)) wrong.push(`handled twice by ${worker}: ${subject} ${count}`);
       seen.add(`${subject} ${count}`);
       const before = last.get(subject) ?? 0;
@@ -153,7 +119,7 @@ function check(run: ChaosRun, published: ReadonlyMap<string, number>): void {
 /** The number of messages that both workers have in quarantine. */
 function inQuarantine({ fleet }: ChaosRun): number {
   const counts = WORKERS.map((worker) =>
-    readStore(fleet.dataDir, worker, (store) =>
+    withStore(fleet.dataDir, worker, (store) =>
       Number(store.prepare('select count(*) from flotilla_quarantined').pluck().get()),
     ),
   );
