@@ -22,6 +22,14 @@ export function summarizeQuarantine(query: Sql, worker: string): Promise<Quarant
     GROUP BY reason, type, version, source ORDER BY reason DESC, type, version, source`;
 }
 
+/** Like `summarizeQuarantine`, for the messages of one subject. */
+export function summarizeSubject(query: Sql, worker: string, subject: string): Promise<QuarantinedKind[]> {
+  return query<QuarantinedKind>`
+    SELECT type, version, source AS producer, reason, COUNT(*) AS count, MIN(since) AS oldest
+    FROM flotilla_quarantined WHERE worker = ${worker} AND subject = ${subject}
+    GROUP BY reason, type, version, source ORDER BY reason DESC, type, version, source`;
+}
+
 /** Bounds the time of the search, which blocks the event loop. */
 const MAX_EXAMINED = 10_000;
 

@@ -59,6 +59,13 @@ describe('flotilla quarantine', function () {
       ['walker', 'step.taken', 1, 'behind', 1],
     ]);
     expect((await run('quarantine', 'list', 'walker')).out).to.match(/walker +step\.taken +2 +1 .*newer version/);
+    const ofSubject = (await run('quarantine', 'list', '--subject', 'b')).out;
+    expect(ofSubject)
+      .to.match(/walker +step\.added +1 +1 .*unknown type/)
+      .and.not.contain('step.taken');
+    const ofNone = await run('quarantine', 'list', '--subject', 'c');
+    expect(ofNone).to.include({ code: 0, out: '' });
+    expect(ofNone.said).to.contain('Nothing of c is quarantined.');
     const shown = await run('status');
     expect(shown.out)
       .to.contain('QUARANTINE: messages wait')

@@ -20,6 +20,7 @@ import { withSession } from '../../shared/session.js';
 import { quarantined, workersWithQueue } from './quarantined.js';
 
 interface Flags {
+  subject?: string;
   type?: string;
   json?: boolean;
 }
@@ -30,8 +31,15 @@ export function register(program: Command, context: Context): void {
     .command('list')
     .description('count the messages that wait for a release that reads them, by worker, type, version and producer')
     .argument('[worker]')
+    .option('--subject <subject>', 'only messages of this subject')
     .option('--json', 'print JSON')
-    .addHelpText('after', examples(['flotilla quarantine list email', 'what the worker email cannot read yet']))
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla quarantine list email', 'what the worker email cannot read yet'],
+        ['flotilla quarantine list --subject order/4711', 'whether an order waits for a release'],
+      ),
+    )
     .action((worker: string | undefined, flags: Flags) => runList(worker, flags, context));
   withFilter(quarantine.command('release'))
     .description('move them to the queue of the worker; what it still cannot read returns to the quarantine')
@@ -53,18 +61,19 @@ function withFilter(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
-async function runList(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
+async function runList(worker: string | undefined, { subject, json = false }: Flags, context: Context): Promise<void> {
   const { items, unread } = await withSession(context, async (session) => {
     const all = workersWithQueue(session);
-    const found = await quarantined(session, worker === undefined ? all : [findWorker(all, worker)]);
+    const found = await quarantined(session, worker === undefined ? all : [findWorker(all, worker)], subject);
     return { items: found, unread: session.stores.unread };
   });
   const now = Date.now();
+  const nothing = `Nothing${subject === undefined ? '' : ` of ${subject}`} is quarantined`;
   printList(context, items, {
     json,
     total: items.reduce((sum, { count }) => sum + count, 0),
     extra: { unread },
-    empty: unread.length > 0 ? 'Nothing is quarantined in the stores that were read.' : 'Nothing is quarantined.',
+    empty: `${nothing}${unread.length > 0 ? ' in the stores that were read' : ''}.`,
     columns: {
       worker: ({ worker: name }) => name,
       type: ({ type }) => type,

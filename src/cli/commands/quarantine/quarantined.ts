@@ -2,7 +2,11 @@ import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { hasQueue } from '../../../worker/definition/queues.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
-import { summarizeQuarantine, type QuarantinedKind } from '../../../worker/quarantine/quarantine-summary.js';
+import {
+  summarizeQuarantine,
+  summarizeSubject,
+  type QuarantinedKind,
+} from '../../../worker/quarantine/quarantine-summary.js';
 import { quarantineMigrations } from '../../../worker/quarantine/quarantine-table.js';
 
 /** Quarantined messages of one worker, type, version, producer and reason. */
@@ -12,17 +16,21 @@ export interface Quarantined extends Omit<QuarantinedKind, 'oldest'> {
   oldest: string;
 }
 
-/** What is quarantined of these workers, as recorded in their stores, as far as these are on this machine. */
+/** What is quarantined of these workers, or of one subject, as recorded in their stores, as far as these are on this
+ *  machine. */
 export async function quarantined(
   { stores }: Pick<FleetSession, 'stores'>,
   workers: readonly WorkerDefinition[],
+  subject: string | undefined,
 ): Promise<Quarantined[]> {
   const items: Quarantined[] = [];
   for (const { name: worker, store: service } of workers) {
     const store = await stores.find(service);
     if (store === undefined) continue;
     await store.migrate('quarantine', quarantineMigrations);
-    const kinds = await summarizeQuarantine(store.query, worker);
+    const kinds = await (subject === undefined
+      ? summarizeQuarantine(store.query, worker)
+      : summarizeSubject(store.query, worker, subject));
     items.push(...kinds.map((kind) => ({ worker, ...kind, oldest: new Date(kind.oldest).toISOString() })));
   }
   return items;
