@@ -114,6 +114,11 @@ export const errors = {
     message: 'The versions of a type must be consecutive, and each but the latest needs an upcaster',
     remedy: 'Add or remove the version or upcaster that the message names.',
   },
+  'contract.bad_readable_from': {
+    disposal: 'fatal',
+    message: 'readableFrom must map a version of the type to an earlier one',
+    remedy: 'Correct or remove the entry of readableFrom that the message names.',
+  },
 
   // the store
   'store.conflict': {

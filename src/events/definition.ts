@@ -77,10 +77,10 @@ function rangeOf(versions: Versions, upcasters: object): { first: number; latest
 function checkReadableFrom(readableFrom: Readonly<Record<number, number>>, versions: Versions): void {
   for (const [version, from] of Object.entries(readableFrom)) {
     const fail = (detail: string) =>
-      new FlotillaError('contract.bad_versions', `readableFrom of version ${version}: ${detail}`);
-    if (versions[Number(version)] === undefined) throw fail('there is no such version');
+      new FlotillaError('contract.bad_readable_from', `{ ${version}: ${from} }, but ${detail}`);
+    if (versions[Number(version)] === undefined) throw fail(`there is no version ${version}`);
     if (!Number.isSafeInteger(from) || from < 1 || from >= Number(version)) {
-      throw fail(`${from} is not an earlier version`);
+      throw fail(`${from} is not a version before ${version}`);
     }
   }
 }
@@ -95,7 +95,8 @@ export interface EventOptions {
 
 /** Declares an event by its schemas: `event({ 1: v1, 2: v2 }, { 1: fromV1ToV2 })`. Schemas must not contain
  *  transforms or defaults. Version 1 is retired in `event({ 2: v2, 3: v3 }, { 2: fromV2ToV3 })`. Throws
- *  `contract.bad_versions` when a version or an upcaster is missing, or `readableFrom` names no earlier version. */
+ *  `contract.bad_versions` when a version or an upcaster is missing, and `contract.bad_readable_from` when `readableFrom`
+ *  names no earlier version. */
 export function event<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,

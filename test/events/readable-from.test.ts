@@ -111,16 +111,16 @@ describe('readableFrom', () => {
 
   it('must be declared for a version that exists, and name an earlier one', () => {
     const wrong: [readableFrom: Record<number, number>, problem: string][] = [
-      [{ 3: 1 }, 'readableFrom of version 3: there is no such version'],
-      [{ 2: 2 }, 'readableFrom of version 2: 2 is not an earlier version'],
-      [{ 2: 0 }, 'readableFrom of version 2: 0 is not an earlier version'],
-      [{ 2: 1.5 }, 'readableFrom of version 2: 1.5 is not an earlier version'],
-      [{ 1: 0 }, 'readableFrom of version 1: 0 is not an earlier version'],
+      [{ 3: 1 }, '{ 3: 1 }, but there is no version 3'],
+      [{ 2: 2 }, '{ 2: 2 }, but 2 is not a version before 2'],
+      [{ 2: 0 }, '{ 2: 0 }, but 0 is not a version before 2'],
+      [{ 2: 1.5 }, '{ 2: 1.5 }, but 1.5 is not a version before 2'],
+      [{ 1: 0 }, '{ 1: 0 }, but 0 is not a version before 1'],
     ];
     for (const [readableFrom, problem] of wrong) {
       expect(() => event({ 1: v1, 2: v2 }, { 1: upcasters[1] }, { readableFrom }), problem)
         .to.throw(FlotillaError, problem)
-        .with.property('code', 'contract.bad_versions');
+        .with.property('code', 'contract.bad_readable_from');
     }
   });
 });
