@@ -28,8 +28,20 @@ export interface MessageDefinition<Data = unknown, Kind extends MessageKind = Me
   readonly dataByVersion?: DataByVersion;
 }
 
-/** Upcasters by version: each converts the data of its version to the next. Every version but the last has one. */
-type Upcasters<V extends Versions, U extends keyof V> = { readonly [K in U]: (data: z.infer<V[K]>) => unknown };
+/** Upcasters by version: each converts the data of its version to the next. Every version but the last has one. A result
+ *  without a required field is a compile-time error. */
+type Upcasters<V extends Versions, U extends keyof V> = {
+  readonly [K in U]: (data: z.infer<V[K]>) => Fields<z.infer<V[Successors[K & number] & keyof V]>>;
+};
+
+/** `[1, 2, 3, …]`: at each index, the version after it. */
+type Successors<N extends readonly number[] = []> = N['length'] extends 100
+  ? N
+  : Successors<[...N, [...N, number]['length'] & number]>;
+
+/** The fields of an object. Any string is accepted in place of an enum, because the compiler widens the `'kg'` in
+ *  `{ unit: 'kg' }` that a function returns; the check of the samples refuses others. */
+type Fields<T> = { [K in keyof T]: T[K] extends string ? string : T[K] extends number ? number : unknown };
 
 /** The data of each version. */
 type DataByVersion<V extends Versions> = { readonly [K in keyof V]: z.infer<V[K]> };

@@ -116,7 +116,7 @@ describe('the gate', () => {
   });
 
   it('refuses a field whose name had another type in an earlier version', () => {
-    const upcast = { 1: (data: unknown) => data };
+    const upcast = { 1: ({ orderId }: { orderId: string }) => ({ orderId }) };
     const before = { 'order.created': event({ 1: order({ total: z.string() }), 2: order({}) }, upcast) };
     const after = (total: z.ZodType) => ({
       'order.created': event({ 1: order({ total: z.string() }), 2: order({ total: total.optional() }) }, upcast),
@@ -178,7 +178,7 @@ describe('the gate', () => {
 
   describe('with samples', () => {
     const types = (upcast: (data: { orderId: string }) => unknown) => ({
-      'order.created': event({ 1: order({}), 2: order({ currency: z.string() }) }, { 1: upcast }),
+      'order.created': event({ 1: order({}), 2: order({ currency: z.string() }) }, { 1: upcast as () => never }),
     });
     const inUsd = types((data) => ({ ...data, currency: 'USD' }));
 

@@ -26,7 +26,7 @@ describe('a catalogue', () => {
 
   it('rejects a gap in the versions, and missing and superfluous upcasters', () => {
     const v = z.object({});
-    const same = (data: unknown) => data;
+    const same = (data: unknown) => data as never;
     const stale: object = { 1: same, 2: same };
     const wrong: [define: () => unknown, problem: string][] = [
       [() => event({}), 'there is no version'],
@@ -39,6 +39,24 @@ describe('a catalogue', () => {
     for (const [define, problem] of wrong) {
       expect(define, problem).to.throw(FlotillaError, problem).with.property('code', 'contract.bad_versions');
     }
+  });
+
+  it('accepts an upcaster at compile time only with each required field of the next version', () => {
+    const v1 = z.strictObject({ name: z.string(), other: z.json() });
+    const v2 = v1.extend({ unit: z.enum(['g', 'kg']), size: z.int().nullable(), note: z.string().optional() });
+    event({ 1: v1, 2: v1 }, { 1: (data) => data });
+    event(
+      { 1: v1, 2: v2, 3: v1 },
+      { 1: (data) => ({ ...data, unit: 'kg', size: null }), 2: ({ name }) => ({ name, other: 1 }) },
+    );
+    event({ 2: v1, 3: v2 }, { 2: (data) => ({ ...data, unit: 'kg', size: 3, note: 'n' }) });
+    // @ts-expect-error unit and size are missing
+    event({ 1: v1, 2: v2 }, { 1: (data) => data });
+    // @ts-expect-error unit is a string
+    event({ 1: v1, 2: v2 }, { 1: (data) => ({ ...data, unit: 1, size: 3 }) });
+    // @ts-expect-error unit and size are missing in the result for version 3
+    event({ 2: v1, 3: v2 }, { 2: (data) => data });
+    expect(v1).to.not.equal(v2);
   });
 
   it('may begin with a later version than 1: earlier ones are retired', () => {

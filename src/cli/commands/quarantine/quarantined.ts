@@ -21,7 +21,7 @@ export interface Quarantined extends Omit<QuarantinedKind, 'oldest'> {
 export async function quarantined(
   { stores }: Pick<FleetSession, 'stores'>,
   workers: readonly WorkerDefinition[],
-  subject: string | undefined,
+  subject?: string,
 ): Promise<Quarantined[]> {
   const items: Quarantined[] = [];
   for (const { name: worker, store: service } of workers) {
