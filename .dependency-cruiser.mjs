@@ -23,6 +23,7 @@ const layers = [
   'store',
   'broker',
   'queues',
+  'traffic',
   'aggregates',
   'outbox',
   'event-log',

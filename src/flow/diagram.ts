@@ -1,5 +1,7 @@
 import { isLibraryType, type Findings } from './findings.js';
 import { compare, edgesOf, type Flow, type Part, type PartKind } from './model.js';
+import { emitLabel, observedLines, readLabel, withUndeclared, type ArrowLabel } from './observed-diagram.js';
+import type { ObservedFlow } from './observed.js';
 
 /** A part, or message types that have the same emitters and readers. */
 export interface Box {
@@ -14,7 +16,7 @@ export interface Box {
 }
 
 /** From a part to the types that it emits, or from types to a part that reads them. */
-export interface Arrow {
+export interface Arrow extends ArrowLabel {
   /** Ids of boxes. */
   readonly from: string;
   readonly to: string;
@@ -25,24 +27,39 @@ export interface Arrow {
 /** A flow in boxes and arrows: the common content of the formats for pictures. */
 export interface Diagram {
   readonly title: string;
+  /** How to read it, in one sentence. */
+  readonly legend: string;
   /** What the picture shows, in sentences. */
   readonly description: readonly string[];
   readonly boxes: readonly Box[];
   readonly arrows: readonly Arrow[];
 }
 
-export function diagramOf(flow: Flow, { cycles }: Pick<Findings, 'cycles'>): Diagram {
+const LEGEND =
+  'Arrows lead from a part of the fleet to the messages that it emits, and on to the parts that read them.';
+const OBSERVED_LEGEND = `${LEGEND} Numbers: messages, and the highest p95 of their delays. Dotted: never seen. Orange: not declared.`;
+
+export function diagramOf(declared: Flow, { cycles }: Pick<Findings, 'cycles'>, observed?: ObservedFlow): Diagram {
+  const flow = observed === undefined ? declared : withUndeclared(declared, observed);
   const groups = groupsOf(flow);
   const nameOf = new Map(flow.parts.map((part) => [part.id, part.name]));
   const names = (ids: readonly string[]) => ids.map((id) => nameOf.get(id) ?? id).join(', ');
   const isCycle = (part: string, types: readonly string[]) =>
     cycles.some(({ parts, types: inside }) => parts.includes(part) && types.some((type) => inside.includes(type)));
+  const arrows = groups.flatMap(({ id, types, emitters, readers }) => [
+    ...emitters.map((from) => ({ from, to: id, isCycle: isCycle(from, types), ...emitLabel(from, types, observed) })),
+    ...readers.map((to) => ({ from: id, to, isCycle: isCycle(to, types), ...readLabel(to, types, observed) })),
+  ]);
   return {
     title: 'Flow of messages',
-    description: groups.map(
-      ({ types, emitters, readers }) =>
-        `${types.join(', ')}: emitted by ${names(emitters) || 'no part'}, read by ${names(readers) || 'no part'}.`,
-    ),
+    legend: observed === undefined ? LEGEND : OBSERVED_LEGEND,
+    description: [
+      ...groups.map(
+        ({ types, emitters, readers }) =>
+          `${types.join(', ')}: emitted by ${names(emitters) || 'no part'}, read by ${names(readers) || 'no part'}.`,
+      ),
+      ...(observed === undefined ? [] : observedLines(observed)),
+    ],
     boxes: [
       ...flow.parts.map(({ id, kind, name }) => ({
         id,
@@ -58,10 +75,7 @@ export function diagramOf(flow: Flow, { cycles }: Pick<Findings, 'cycles'>): Dia
         isDeadEnd: (emitters.length === 0 || readers.length === 0) && !types.every(isLibraryType),
       })),
     ],
-    arrows: groups.flatMap(({ id, types, emitters, readers }) => [
-      ...emitters.map((from) => ({ from, to: id, isCycle: isCycle(from, types) })),
-      ...readers.map((to) => ({ from: id, to, isCycle: isCycle(to, types) })),
-    ]),
+    arrows,
   };
 }
 

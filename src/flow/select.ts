@@ -1,5 +1,6 @@
 import { matches } from '../events/patterns.js';
 import type { Flow, Part } from './model.js';
+import type { ObservedFlow } from './observed.js';
 
 export interface FlowSelection {
   /** A worker, with its sagas and projections: what they read and emit, and the parts at the other end. */
@@ -25,4 +26,23 @@ export function selectFlow(flow: Flow, { worker, type }: FlowSelection): Flow {
     })
     .filter(({ emits, reads }) => emits.length + reads.length > 0);
   return { ...flow, parts };
+}
+
+/** Returns what was observed of the selected part of a flow. */
+export function selectObserved(
+  { emits, reads }: ObservedFlow,
+  flow: Flow,
+  { worker, type }: FlowSelection,
+): ObservedFlow {
+  const isSelected = (each: string) => type === undefined || matches(type, each);
+  const own = new Set(flow.parts.filter((part) => worker === undefined || part.worker === worker).map(({ id }) => id));
+  const isOwn = (ids: readonly string[]) => worker === undefined || ids.some((id) => own.has(id));
+  const read = new Set(reads.filter(({ reader }) => isOwn([reader])).map(({ type }) => type));
+  const emitted = new Set(emits.filter(({ emitters }) => isOwn(emitters)).map((each) => `${each.source} ${each.type}`));
+  return {
+    emits: emits.filter((each) => isSelected(each.type) && (isOwn(each.emitters) || read.has(each.type))),
+    reads: reads.filter(
+      (each) => isSelected(each.type) && (isOwn([each.reader]) || emitted.has(`${each.source} ${each.type}`)),
+    ),
+  };
 }

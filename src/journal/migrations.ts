@@ -1,7 +1,8 @@
 import type { Migration, Store } from '../store/store.js';
 
 /** The second column of each index sorts its rows by time. A gap records when it was noticed, and when the events of
- *  all reachable stores had been added; a loss records which events of the journal a store lacks. */
+ *  all reachable stores had been added; a loss records which events of the journal a store lacks;
+ *  `journal_seen` counts the events, see `countSeen`. */
 const migrations: readonly Migration[] = [
   {
     name: '1-journal',
@@ -45,6 +46,23 @@ const migrations: readonly Migration[] = [
         noticed_at TEXT NOT NULL,
         PRIMARY KEY (source, through_row)
       );
+    `,
+  },
+  {
+    // reads all events of an existing journal once; later events are counted as they are stored
+    name: '3-seen',
+    sql: `
+      CREATE TABLE journal_seen (
+        source TEXT NOT NULL,
+        type TEXT NOT NULL,
+        count BIGINT NOT NULL,
+        first_at BIGINT NOT NULL,
+        last_at BIGINT NOT NULL,
+        recent DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (source, type)
+      );
+      INSERT INTO journal_seen (source, type, count, first_at, last_at, recent)
+      SELECT source, type, COUNT(*), MIN(time), MAX(time), 0 FROM journal_events GROUP BY source, type;
     `,
   },
 ];

@@ -4,6 +4,7 @@ import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Sql } from '../store/store.js';
 import type { JournalEntry } from './entry.js';
+import { countSeen } from './seen.js';
 
 /** An event before it is stored and has a place. */
 export type JournalRecord = Omit<JournalEntry, 'place'>;
@@ -43,16 +44,21 @@ export async function highestRow(sql: Sql): Promise<number> {
   return Number(last?.highest ?? 0);
 }
 
-/** Adds the records that the journal lacks, in a transaction of its store; returns their number. */
-export async function insertRecords(sql: Sql, records: readonly JournalRecord[]): Promise<number> {
+/** Adds the records that the journal lacks and counts them, in a transaction of its store; returns their number. */
+export async function insertRecords(sql: Sql, records: readonly JournalRecord[], now = Date.now()): Promise<number> {
   const before = await highestRow(sql);
   let number = before;
-  for (const { id, source, type, subject, correlationId, time, offset, body } of records) {
+  const added: JournalRecord[] = [];
+  for (const record of records) {
+    const { id, source, type, subject, correlationId, time, offset, body } = record;
     const inserted = await sql`
       INSERT INTO journal_events (row_number, id, source, type, subject, correlation_id, time, log_offset, body)
       VALUES (${number + 1}, ${id}, ${source}, ${type}, ${subject}, ${correlationId}, ${time}, ${offset}, ${body})
       ON CONFLICT (id, source) DO NOTHING RETURNING row_number`;
-    number += inserted.length;
+    if (inserted.length === 0) continue;
+    number += 1;
+    added.push(record);
   }
+  await countSeen(sql, added, now);
   return number - before;
 }

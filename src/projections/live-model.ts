@@ -1,6 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/store.js';
 import { isFrozen } from './rebuild/freeze.js';
+import type { CountHandled } from '../traffic/handled-counter.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
 import type { ProjectionDefinition } from './definition.js';
@@ -26,6 +27,7 @@ export class LiveModel {
     private readonly store: Store,
     definition: ProjectionDefinition,
     private readonly now: () => number,
+    private readonly countHandled?: CountHandled,
   ) {
     this.#definition = definition;
   }
@@ -59,6 +61,10 @@ export class LiveModel {
       this.#writer = new ModelWriter(this.store, this.#definition, {
         generation,
         guard: (tx) => this.#guard(tx, generation),
+        onHandled: (events) => {
+          const now = this.now();
+          for (const event of events) this.countHandled?.(event, now);
+        },
       });
     }
     return this.#writer;

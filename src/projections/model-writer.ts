@@ -28,6 +28,8 @@ export interface ModelWriterOptions {
   generation: number;
   /** Runs first in each transaction. Throws `projection.conflict` if the generation must no longer be written. */
   guard: (tx: Tx) => Promise<void>;
+  /** Receives the events of each committed batch. */
+  onHandled?: (events: readonly EventEnvelope[]) => void;
 }
 
 /** Advances one generation of a model. Each transaction contains the writes of the handlers and moves the checkpoint
@@ -119,6 +121,7 @@ export class ModelWriter {
     const at: { index?: number } = {};
     try {
       await this.#commit(from, to, ready, at);
+      this.options.onHandled?.(ready.map(({ event }) => event));
       return undefined;
     } catch (error) {
       if (isTransient(error)) throw error;

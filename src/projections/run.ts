@@ -8,6 +8,7 @@ import type { Store } from '../store/store.js';
 import { FaultLog } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { HandledCounter } from '../traffic/handled-counter.js';
 import type { ProjectionDefinition } from './definition.js';
 import { LiveModel, type Advance } from './live-model.js';
 import { isTransient } from './poison.js';
@@ -21,6 +22,8 @@ export interface RunProjectionsOptions {
   instance: string;
   logger: Logger;
   metrics?: Metrics | undefined;
+  /** Counts the events that the live models handle. @default not counted */
+  handledCounter?: Pick<HandledCounter, 'of'> | undefined;
   /** Milliseconds after which another process takes over from a dead one. @default 5000 */
   leaseTtl?: number | undefined;
   /** Milliseconds since the epoch. @default Date.now */
@@ -117,7 +120,8 @@ class ProjectionRunner {
     this.#logger = options.logger.child({ projection: name });
     this.#stops = new FaultLog(this.#logger, 'error');
     this.#failures = new FaultLog(this.#logger);
-    this.#model = new LiveModel(options.store, projection, options.now ?? Date.now);
+    const { store, handledCounter, now = Date.now } = options;
+    this.#model = new LiveModel(store, projection, now, handledCounter?.of(name));
   }
 
   /** Resolves when the signal aborts, or the store is closed. Never rejects. */

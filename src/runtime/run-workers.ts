@@ -2,6 +2,7 @@ import { sleep } from '../concurrency/sleep.js';
 import { requireTokens } from '../config/load-config.js';
 import { emittersOf, type Fleet } from '../fleet/define-fleet.js';
 import { SagaMetrics } from '../sagas/saga-metrics.js';
+import { HandledCounter } from '../traffic/handled-counter.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { enabledWorkers, findWorker } from './fleet/enabled-workers.js';
@@ -54,6 +55,7 @@ async function startWorkers(
   const { url } = await serveHealth(process);
   const services = await openServicesOf(wanted, process);
   await process.topology();
+  const counters = await countersOf(services, process);
 
   const others = openServices(process, process.fleet);
   process.atEnd(() => others.close());
@@ -75,6 +77,7 @@ async function startWorkers(
       instance: process.instance,
       logger,
       metrics: process.metrics,
+      handledCounter: counters.get(definition.store),
       relay: service.gauge,
       serviceStores: others.history,
       verify: process.verify,
@@ -114,6 +117,20 @@ async function openServicesOf(
     process.checks[`relay:${store}`] = service.checkRelay;
   }
   return services;
+}
+
+/** Counts what the workers of each store handle, until they have stopped. */
+async function countersOf(
+  services: ReadonlyMap<string, Service>,
+  { logger, atEnd }: FleetProcess,
+): Promise<Map<string, HandledCounter>> {
+  const counters = new Map<string, HandledCounter>();
+  for (const [name, { store }] of services) {
+    const counter = await HandledCounter.open(store, { logger });
+    atEnd(() => counter.stop());
+    counters.set(name, counter);
+  }
+  return counters;
 }
 
 /** A worker that pauses has begun, too. */

@@ -10,6 +10,7 @@ import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { HandledCounter } from '../traffic/handled-counter.js';
 import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
@@ -41,6 +42,8 @@ export interface StartWorkerOptions {
   instance: string;
   logger: Logger;
   metrics?: Metrics;
+  /** Counts what the worker and its projections handle. @default not counted */
+  handledCounter?: HandledCounter;
   /** The relay of the worker's store. Consumption is paused while its lag is too large. */
   relay?: RelayGauge;
   /** The stores of the other services, from which a stream consumer reads events that the stream has trimmed. */

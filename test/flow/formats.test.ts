@@ -29,6 +29,7 @@ const HOSTILE = [
 function labelled(texts: readonly string[]): Diagram {
   return {
     title: texts[0] ?? '',
+    legend: texts[0] ?? '',
     description: texts,
     boxes: texts.map((text, index) => ({
       id: text,
@@ -36,7 +37,9 @@ function labelled(texts: readonly string[]): Diagram {
       lines: [text, text],
       isDeadEnd: index === 1,
     })),
-    arrows: texts.slice(1).map((text, index) => ({ from: texts[index] ?? '', to: text, isCycle: index === 0 })),
+    arrows: texts
+      .slice(1)
+      .map((text, index) => ({ from: texts[index] ?? '', to: text, isCycle: index === 0, label: text })),
   };
 }
 
@@ -115,7 +118,7 @@ describe('the flow in the language of Graphviz', () => {
   const TEXT = '"(?:[^"\\\\\\n]|\\\\.)*"';
   const LINE = new RegExp(
     `^(digraph flow \\{|  label=${TEXT}; labelloc=t; rankdir=LR;|  node \\[fontname="monospace", fontsize=10\\];` +
-      `|  ${TEXT} \\[shape=\\w+, label=${TEXT}(, style=dashed)?\\];|  ${TEXT} -> ${TEXT}( \\[color=red\\])?;|\\}|)$`,
+      `|  ${TEXT} \\[shape=\\w+, label=${TEXT}(, style=dashed)?\\];|  ${TEXT} -> ${TEXT}( \\[(?:label=${TEXT}|, |color=\\w+|style=dotted)+\\])?;|\\}|)$`,
   );
 
   it('has one statement in each line, whatever the names', () => {
@@ -130,7 +133,9 @@ describe('the flow as a flowchart of Mermaid', () => {
   const LABEL = '"(?:[^"#%&<>`\\n]|#\\d+;|<br/>|</?small>)*"';
   const LINE = new RegExp(
     `^(---|title: "(?:[^"\\\\]|\\\\.)*"|flowchart LR|  n\\d+(\\(\\[|\\[\\[|\\[\\(|\\[|>)${LABEL}(\\]\\)|\\]\\]|\\)\\]|\\])` +
-      '|  n\\d+ --> n\\d+|  classDef deadEnd stroke-dasharray: 4|  class (n\\d+,?)+ deadEnd|  linkStyle (\\d+,?)+ stroke:red|)$',
+      '|  n\\d+ (-->|-\\.->|==>)(\\|' +
+      LABEL +
+      '\\|)? n\\d+|  classDef deadEnd stroke-dasharray: 4|  class (n\\d+,?)+ deadEnd|  linkStyle (\\d+,?)+ stroke:red|)$',
   );
 
   it('has one statement in each line, whatever the names', () => {

@@ -5,6 +5,7 @@ import { signedBroker } from '../../../src/broker/signing/signed-broker.js';
 import { namesFor, topologyOf } from '../../../src/broker/topology/topology.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
+import { HandledCounter } from '../../../src/traffic/handled-counter.js';
 import { workerDefiner } from '../../../src/worker/definition/define-worker.js';
 import { queuesOf } from '../../../src/worker/definition/queues.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
@@ -43,6 +44,11 @@ export const message: Workload = async ({ block, blocks }, folder) => {
     ),
   );
   const store = await openSqliteStore({ service: 'noop', path: `${folder}/noop.db` });
+  // commits nothing by itself: the counts would depend on the time of the run
+  const handledCounter = await HandledCounter.open(store, {
+    logger: silentLogger(),
+    clock: { after: () => () => undefined },
+  });
   let handled = 0;
   await new Promise<void>((resolve, reject) => {
     startWorker(worker, {
@@ -50,6 +56,7 @@ export const message: Workload = async ({ block, blocks }, folder) => {
       broker,
       instance: 'guard',
       logger: silentLogger(),
+      handledCounter,
       observe(_message, outcome) {
         if (outcome !== 'done') reject(new Error(`a message ended as ${outcome}`));
         handled += 1;

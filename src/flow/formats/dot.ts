@@ -12,6 +12,8 @@ const SHAPES: Readonly<Record<Box['kind'], string>> = {
   types: 'note',
 };
 
+const MARKS = { unseen: 'style=dotted', undeclared: 'color=orange' };
+
 /** Prints a diagram in the language of Graphviz: https://graphviz.org/doc/info/lang.html */
 export function dotOf({ title, boxes, arrows }: Diagram): string {
   return [
@@ -22,7 +24,13 @@ export function dotOf({ title, boxes, arrows }: Diagram): string {
       ({ id, kind, lines, caption, isDeadEnd }) =>
         `  ${quoted([id])} [shape=${SHAPES[kind]}, label=${quoted(caption === undefined ? lines : [...lines, caption])}${isDeadEnd ? ', style=dashed' : ''}];`,
     ),
-    ...arrows.map(({ from, to, isCycle }) => `  ${quoted([from])} -> ${quoted([to])}${isCycle ? ' [color=red]' : ''};`),
+    ...arrows.map(({ from, to, isCycle, label, mark }) => {
+      const style = [
+        ...(label === '' ? [] : [`label=${quoted([label])}`]),
+        ...(isCycle ? ['color=red'] : mark === undefined ? [] : [MARKS[mark]]),
+      ];
+      return `  ${quoted([from])} -> ${quoted([to])}${style.length === 0 ? '' : ` [${style.join(', ')}]`};`;
+    }),
     '}',
     '',
   ].join('\n');

@@ -16,12 +16,14 @@ export interface Layout {
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly PlacedBox[];
-  readonly arrows: readonly (Arrow & { readonly points: readonly Point[] })[];
+  /** `place`: the centre of the label. */
+  readonly arrows: readonly (Arrow & { readonly points: readonly Point[]; readonly place: Point })[];
 }
 
 /** Of the font, in pixels. */
 export const CHARACTER_WIDTH = 7.3;
 export const LINE_HEIGHT = 16;
+const LABEL_CHARACTER_WIDTH = 6.2;
 const PADDING = { x: 10, y: 7 };
 const MARGIN = 12;
 
@@ -37,7 +39,7 @@ interface DagreGraph {
   setEdge(from: string, to: string, label: object): void;
   graph(): Size;
   node(id: string): Size & Point;
-  edge(from: string, to: string): { points: readonly Point[] };
+  edge(from: string, to: string): { points: readonly Point[] } & Point;
 }
 
 interface Size {
@@ -55,7 +57,7 @@ export async function layOut({ boxes, arrows }: Diagram): Promise<Layout> {
   const nodes = new Map(boxes.map(({ id }, index) => [id, `n${index}`]));
   const nodeOf = (id: string) => nodes.get(id) ?? '';
   for (const box of boxes) graph.setNode(nodeOf(box.id), sizeOf(box));
-  for (const { from, to } of arrows) graph.setEdge(nodeOf(from), nodeOf(to), {});
+  for (const { from, to, label } of arrows) graph.setEdge(nodeOf(from), nodeOf(to), labelSize(label));
   layout(graph);
   const { width, height } = graph.graph();
   return {
@@ -65,8 +67,16 @@ export async function layOut({ boxes, arrows }: Diagram): Promise<Layout> {
       const { x, y, width, height } = graph.node(nodeOf(box.id));
       return { ...box, x, y, width, height };
     }),
-    arrows: arrows.map((arrow) => ({ ...arrow, points: graph.edge(nodeOf(arrow.from), nodeOf(arrow.to)).points })),
+    arrows: arrows.map((arrow) => {
+      const { points, x, y } = graph.edge(nodeOf(arrow.from), nodeOf(arrow.to));
+      return { ...arrow, points, place: { x, y } };
+    }),
   };
+}
+
+/** Dagre keeps space for a label that has a size. */
+function labelSize(label: string): object {
+  return label === '' ? {} : { width: displayWidth(label) * LABEL_CHARACTER_WIDTH, height: 12, labelpos: 'c' };
 }
 
 function sizeOf({ lines, caption = '' }: Box): Size {

@@ -27,7 +27,11 @@ export function mermaidOf({ title, boxes, arrows }: Diagram): string {
       const label = [...lines.map(entities), ...(caption === undefined ? [] : [`<small>${caption}</small>`])];
       return `  ${numbers.get(id) ?? ''}${before}"${label.join('<br/>')}"${after}`;
     }),
-    ...arrows.map(({ from, to }) => `  ${numbers.get(from) ?? ''} --> ${numbers.get(to) ?? ''}`),
+    ...arrows.map(({ from, to, label, mark }) => {
+      const arrow = mark === 'unseen' ? '-.->' : mark === 'undeclared' ? '==>' : '-->';
+      const text = label === '' ? '' : `|"${entities(label)}"|`;
+      return `  ${numbers.get(from) ?? ''} ${arrow}${text} ${numbers.get(to) ?? ''}`;
+    }),
     ...(deadEnds.length === 0
       ? []
       : ['  classDef deadEnd stroke-dasharray: 4', `  class ${deadEnds.join(',')} deadEnd`]),

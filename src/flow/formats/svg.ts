@@ -4,8 +4,6 @@ import { layOut, LINE_HEIGHT, type Layout, type PlacedBox, type Point } from './
 
 const HEADER_HEIGHT = 44;
 const MIN_WIDTH = 520;
-const LEGEND =
-  'Arrows lead from a part of the fleet to the messages that it emits, and on to the parts that read them.';
 
 /** Colors are set by the reader's preference, which a browser also applies to a picture in a page. */
 const STYLE = `
@@ -22,6 +20,10 @@ const STYLE = `
     .dead-end { stroke-dasharray: 4 3; stroke-width: 1.5; }
     .arrow { fill: none; stroke: #8c959f; }
     .cycle { stroke: #cf222e; stroke-width: 2; }
+    .unseen { stroke-dasharray: 1 4; }
+    .undeclared { stroke: #bc4c00; stroke-width: 2; stroke-dasharray: 6 3; }
+    .undeclared-head { fill: #bc4c00; }
+    .label { font-size: 10px; fill: #57606a; stroke: #ffffff; stroke-width: 3; paint-order: stroke; }
     .head { fill: #8c959f; }
     .cycle-head { fill: #cf222e; }
     @media (prefers-color-scheme: dark) {
@@ -36,13 +38,16 @@ const STYLE = `
       .keeper { fill: #21262d; stroke: #9198a1; }
       .arrow { stroke: #6e7681; }
       .cycle { stroke: #f85149; }
+      .undeclared { stroke: #f0883e; }
+      .undeclared-head { fill: #f0883e; }
+      .label { fill: #9198a1; stroke: #0d1117; }
       .head { fill: #6e7681; }
       .cycle-head { fill: #f85149; }
     }`;
 
 /** Draws a diagram as SVG: one file without references, in light and dark, with a title and a text alternative. */
 export async function svgOf(diagram: Diagram): Promise<string> {
-  const { title, description } = diagram;
+  const { title, legend, description } = diagram;
   const layout = await layOut(diagram);
   const width = Math.ceil(Math.max(layout.width, MIN_WIDTH));
   const height = Math.ceil(layout.height + HEADER_HEIGHT);
@@ -54,10 +59,11 @@ export async function svgOf(diagram: Diagram): Promise<string> {
     '  <defs>',
     headMarker('head'),
     headMarker('cycle-head'),
+    headMarker('undeclared-head'),
     '  </defs>',
     `  <rect class="page" width="${width}" height="${height}"/>`,
     `  <text class="title" x="12" y="24">${xml(title)}</text>`,
-    `  <text class="legend" x="12" y="40">${xml(LEGEND)}</text>`,
+    `  <text class="legend" x="12" y="40">${xml(legend)}</text>`,
     `  <g transform="translate(0 ${HEADER_HEIGHT})">`,
     ...arrowsOf(layout),
     ...layout.boxes.map(boxOf),
@@ -72,10 +78,18 @@ function headMarker(id: string): string {
 }
 
 function arrowsOf({ arrows }: Layout): string[] {
-  return arrows.map(({ points, isCycle }) => {
-    const [names, head] = isCycle ? ['arrow cycle', 'cycle-head'] : ['arrow', 'head'];
-    return `    <path class="${names}" marker-end="url(#${head})" d="${curve(points)}"/>`;
+  const lines = arrows.map(({ points, isCycle, mark = '' }) => {
+    const style = isCycle ? 'cycle' : mark;
+    const head = style === '' || style === 'unseen' ? 'head' : `${style}-head`;
+    return `    <path class="arrow${style && ` ${style}`}" marker-end="url(#${head})" d="${curve(points)}"/>`;
   });
+  const labels = arrows
+    .filter(({ label }) => label !== '')
+    .map(
+      ({ label, place: { x, y } }) =>
+        `    <text class="label" x="${round(x)}" y="${round(y + 4)}" text-anchor="middle">${xml(label)}</text>`,
+    );
+  return [...lines, ...labels];
 }
 
 /** A curve through the middle of each section, which starts and ends at the ends of the line. */

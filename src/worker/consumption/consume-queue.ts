@@ -121,6 +121,7 @@ function pipelineContext(
     name,
     definitions,
     requested,
+    countHandled: worker.handledCounter?.of(name),
     retryDelays,
     timeout,
     route(event) {

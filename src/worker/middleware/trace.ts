@@ -13,8 +13,8 @@ const OUTCOMES: readonly DeliveryOutcome[] = [
   'returned',
 ];
 
-/** Outermost: measures and logs each message, and maps every error to an outcome. */
-export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {
+/** Outermost: measures, counts and logs each message, and maps every error to an outcome. */
+export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate, countHandled }) => {
   // looked up once: a lookup by labels costs more than an increment
   const inFlight = metrics.inFlight.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
@@ -40,7 +40,12 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, clock, 
     }
     handled.get(outcome)?.inc();
     inFlight.dec();
-    seconds.observe(Math.max(0, clock.now() - message.receivedAt) / 1000); // the clock may have been set back
+    const now = clock.now();
+    seconds.observe(Math.max(0, now - message.receivedAt) / 1000); // the clock may have been set back
+    // a replay of history delivers old events
+    if (outcome === 'done' && message.event !== undefined && message.replay === undefined) {
+      countHandled?.(message.event, now);
+    }
     return outcome;
   };
 };

@@ -9,6 +9,7 @@ import type { InboxKey, Store } from '../../store/store.js';
 import type { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
+import type { CountHandled } from '../../traffic/handled-counter.js';
 import type { UndeclaredEmits } from '../../telemetry/undeclared-emits.js';
 import type { Clock } from '../../concurrency/clock.js';
 import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
@@ -51,6 +52,8 @@ export interface PipelineContext {
   readonly gate: ConsumptionGate;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Counts handled messages. @default they are not counted */
+  readonly countHandled?: CountHandled | undefined;
   readonly clock: Clock;
   /** The name of this replica. */
   readonly instance: string;

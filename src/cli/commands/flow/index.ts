@@ -17,6 +17,7 @@ interface Flags {
   check?: boolean;
   write?: boolean;
   diff?: string;
+  observed?: boolean;
 }
 
 const MODES = ['check', 'write', 'diff'] as const;
@@ -40,12 +41,14 @@ export function register(program: Command, context: Context): void {
         'format',
       ]),
     )
+    .addOption(new Option('--observed', 'add what the journal and the workers have counted').conflicts([...MODES]))
     .addHelpText(
       'after',
       examples(
         ['flotilla flow', 'which part emits and which part reads each type'],
         ['flotilla flow --worker payment', 'only around one worker'],
         ['flotilla flow --format svg > flow.svg', 'a picture'],
+        ['flotilla flow --observed', 'how many messages, and how long they take'],
         ['flotilla flow --check', 'find cycles and dead ends, in a workflow'],
         ['flotilla flow --diff main', 'what a branch changes'],
       ),

@@ -4,45 +4,79 @@ import { dotOf } from '../../../flow/formats/dot.js';
 import { mermaidOf } from '../../../flow/formats/mermaid.js';
 import { svgOf } from '../../../flow/formats/svg.js';
 import { edgesOf, type Flow } from '../../../flow/model.js';
-import { selectFlow, type FlowSelection } from '../../../flow/select.js';
+import { observeFlow, type ObservedFlow } from '../../../flow/observed.js';
+import { readObservations } from '../../../flow/read-observations.js';
+import { selectFlow, selectObserved, type FlowSelection } from '../../../flow/select.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
 import { table } from '../../shared/output/print-list.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
+import { withSession } from '../../shared/session.js';
+import { printObserved } from './observed.js';
 import { cycleLines, findingsJson, warningLines } from './check.js';
 
 export const FORMATS = ['json', 'dot', 'mermaid', 'svg'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Prints the selected part of the flow. */
+interface Flags extends FlowSelection {
+  format: Format | undefined;
+  observed?: boolean;
+}
+
+/** Prints the selected part of the flow. With `observed`, fails afterwards if a store is not on this machine. */
 export async function runShow(
   fleet: Fleet,
   whole: Flow,
   findings: Findings,
-  { format, ...selection }: FlowSelection & { format: Format | undefined },
+  { format, observed: isObserved = false, ...selection }: Flags,
   context: Context,
 ): Promise<void> {
   const { worker, type } = selection;
-  if (worker !== undefined)
+  if (worker !== undefined) {
     requireKnown(
       'worker',
       worker,
       fleet.workers.map(({ name }) => name),
     );
+  }
   if (type !== undefined) requireMatch('type', [type], Object.keys(fleet.catalogue.definitions));
   const flow = selectFlow(whole, selection);
+  if (!isObserved) return print(flow, findings, undefined, format, context);
+  const unread = await withSession(context, async ({ stores: { history, find: open } }) => {
+    const { unread, ...observations } = await readObservations(fleet, {
+      services: history.services,
+      open,
+      now: Date.now(),
+    });
+    const observed = selectObserved(observeFlow(whole, observations), whole, selection);
+    await print(flow, findings, observed, format, context);
+    return unread;
+  });
+  requireAllRead(context, unread);
+}
+
+async function print(
+  flow: Flow,
+  findings: Findings,
+  observed: ObservedFlow | undefined,
+  format: Format | undefined,
+  context: Context,
+): Promise<void> {
   switch (format) {
     case undefined:
-      return printTable(flow, findings, context);
-    case 'json':
-      return context.printJson({ parts: flow.parts, edges: edgesOf(flow), findings: findingsJson(findings) }, 2);
+      return observed === undefined ? printTable(flow, findings, context) : printObserved(observed, context);
+    case 'json': {
+      const json = { parts: flow.parts, edges: edgesOf(flow), findings: findingsJson(findings) };
+      return context.printJson({ ...json, ...(observed && { observed }) }, 2);
+    }
     case 'dot':
-      return printText(dotOf(diagramOf(flow, findings)), context);
+      return printText(dotOf(diagramOf(flow, findings, observed)), context);
     case 'mermaid':
-      return printText(mermaidOf(diagramOf(flow, findings)), context);
+      return printText(mermaidOf(diagramOf(flow, findings, observed)), context);
     case 'svg':
-      return printText(await svgOf(diagramOf(flow, findings)), context);
+      return printText(await svgOf(diagramOf(flow, findings, observed)), context);
   }
 }
 
