@@ -16,11 +16,19 @@ export interface ObservedStores {
   now: number;
 }
 
-/** Reads the counters of the journal and of the workers' stores. `unread`: the stores that are not on this machine. */
+export interface ReadObservations extends Observations {
+  /** The services whose stores are not on this machine. */
+  unread: string[];
+  /** Events that the journal has and has not yet counted: it counts those of an earlier version of the library when it
+   *  starts. */
+  uncounted: number;
+}
+
+/** Reads the counters of the journal and of the workers' stores. */
 export async function readObservations(
   { workers }: Pick<Fleet, 'workers'>,
   { services, open, now }: ObservedStores,
-): Promise<Observations & { unread: string[] }> {
+): Promise<ReadObservations> {
   const unread: string[] = [];
   const find = async (service: string) => {
     const store = await open(service);
@@ -30,7 +38,7 @@ export async function readObservations(
   const journal = findJournal(workers);
   const journalStore = journal && (await find(journal.store));
   if (journalStore !== undefined) await migrateJournal(journalStore);
-  const seen = journalStore && (await seenCounts(journalStore));
+  const { seen, uncounted = 0 } = (journalStore && (await seenCounts(journalStore))) ?? {};
   const handled = new Map<string, HandledCount[]>();
   const definitions = workers.map(workerDefinitionOf).filter(({ consumeStream }) => consumeStream === undefined);
   for (const service of new Set(definitions.map(({ store }) => store))) {
@@ -39,5 +47,5 @@ export async function readObservations(
     await migrateHandled(store);
     handled.set(service, await handledCounts(store.query));
   }
-  return { seen, handled, services, now, unread };
+  return { seen, handled, services, now, unread, uncounted };
 }

@@ -1,4 +1,5 @@
 import { FlotillaError } from '../errors.js';
+import type { Sql } from '../store/store.js';
 
 /** An event of the journal. */
 export interface JournalEntry {
@@ -60,6 +61,12 @@ export function entryOf(row: JournalRow): JournalEntry {
     body: row.body,
     offset: row.log_offset === null ? null : Number(row.log_offset),
   };
+}
+
+/** The number of the latest row; 0 if the journal is empty. */
+export async function highestRow(sql: Sql): Promise<number> {
+  const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
+  return Number(last?.highest ?? 0);
 }
 
 /** A parsed place. */

@@ -2,7 +2,7 @@ import type { Migration, Store } from '../store/store.js';
 
 /** The second column of each index sorts its rows by time. A gap records when it was noticed, and when the events of
  *  all reachable stores had been added; a loss records which events of the journal a store lacks;
- *  `journal_seen` counts the events, see `countSeen`. */
+ *  `journal_seen` counts the events, see `seen.ts`. */
 const migrations: readonly Migration[] = [
   {
     name: '1-journal',
@@ -49,7 +49,6 @@ const migrations: readonly Migration[] = [
     `,
   },
   {
-    // reads all events of an existing journal once; later events are counted as they are stored
     name: '3-seen',
     sql: `
       CREATE TABLE journal_seen (
@@ -61,8 +60,6 @@ const migrations: readonly Migration[] = [
         recent DOUBLE PRECISION NOT NULL,
         PRIMARY KEY (source, type)
       );
-      INSERT INTO journal_seen (source, type, count, first_at, last_at, recent)
-      SELECT source, type, COUNT(*), MIN(time), MAX(time), 0 FROM journal_events GROUP BY source, type;
     `,
   },
 ];

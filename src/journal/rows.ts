@@ -3,7 +3,7 @@ import { hasCode } from '../errors.js';
 import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Sql } from '../store/store.js';
-import type { JournalEntry } from './entry.js';
+import { highestRow, type JournalEntry } from './entry.js';
 import { countSeen } from './seen.js';
 
 /** An event before it is stored and has a place. */
@@ -36,12 +36,6 @@ const NO_EVENT = ['contract.not_json', 'contract.not_an_event', 'contract.conten
 /** Converts an event of a service's store to a record. */
 export function recordOfStored({ id, type, stream, correlationId, time, body, event }: StoredEvent): JournalRecord {
   return { source: event.source, id, type, subject: stream, correlationId, time, body, offset: null };
-}
-
-/** The number of the latest row; 0 if the journal is empty. */
-export async function highestRow(sql: Sql): Promise<number> {
-  const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
-  return Number(last?.highest ?? 0);
 }
 
 /** Adds the records that the journal lacks and counts them, in a transaction of its store; returns their number. */

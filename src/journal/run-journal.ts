@@ -15,6 +15,7 @@ import { fillGaps, noteGap, type FillGapsOptions } from './fill-gaps.js';
 import { migrateJournal } from './migrations.js';
 import { reachableStores, remedyFrom } from './reachable-stores.js';
 import { insertRecords, recordOfEntry } from './rows.js';
+import { countStored } from './seen.js';
 
 /** Stores the entries of the stream in batches, each in one transaction with the checkpoint, therefore exactly once.
  *  Beside it, the leading process fills gaps from the stores of the services. */
@@ -32,6 +33,8 @@ async function runSession(
 ): Promise<void> {
   const { store, logger } = context;
   await migrateJournal(store);
+  await countStored(store, { signal: session.signal, now: Date.now });
+  if (session.signal.aborted) return;
   const breaks = new Wakeup();
   const over = new AbortController();
   session.reportOffset(session.checkpoint ?? BEFORE_FIRST);

@@ -1,6 +1,9 @@
-import type { Sql, Store } from '../store/store.js';
+import type { Sql, Store, Tx } from '../store/store.js';
 import { addRecent, type Recent } from '../traffic/recent.js';
-import type { JournalEntry } from './entry.js';
+import { highestRow, type JournalEntry } from './entry.js';
+
+/** Events counted in one transaction, if they were stored without being counted: they block the process for about 100 ms. */
+const PAGE_SIZE = 20_000;
 
 /** The events of one type from one source that the journal has. */
 export interface SeenCount {
@@ -13,6 +16,8 @@ export interface SeenCount {
   recent: Recent;
 }
 
+type Counted = Pick<JournalEntry, 'source' | 'type' | 'time'>;
+
 interface Row {
   source: string;
   type: string;
@@ -23,12 +28,8 @@ interface Row {
 }
 
 /** Counts events, in the transaction that stores them. A time in the future counts as `now`. */
-export async function countSeen(
-  sql: Sql,
-  records: Iterable<Pick<JournalEntry, 'source' | 'type' | 'time'>>,
-  now: number,
-): Promise<void> {
-  for (const added of sums(records, now)) {
+export async function countSeen(sql: Sql, events: Iterable<Counted>, now: number): Promise<void> {
+  for (const added of sums(events, now)) {
     const { source, type } = added;
     const [row] = await sql<Row>`SELECT * FROM journal_seen WHERE source = ${source} AND type = ${type}`;
     const { count, firstAt, lastAt, recent } = row === undefined ? added : joined(countOf(row, now), added);
@@ -40,16 +41,38 @@ export async function countSeen(
   }
 }
 
-/** The counts of all sources and types. Reads one row for each, however many events the journal has. */
-export async function seenCounts({ query }: Pick<Store, 'query'>): Promise<SeenCount[]> {
-  const rows = await query<Row>`SELECT * FROM journal_seen ORDER BY type, source`;
-  return rows.map((row) => countOf(row));
+/** Counts the events that an earlier version of the library has stored without counting them, in short transactions.
+ *  Continues where an interrupted call ended: rows are numbered from 1 without gaps, and the counted ones come first.
+ *  To be awaited before events are stored. */
+export async function countStored(
+  store: Pick<Store, 'transaction'>,
+  { signal, now }: { signal: AbortSignal; now: () => number },
+): Promise<void> {
+  const countPage = async ({ sql }: Pick<Tx, 'sql'>) => {
+    const [total] = await sql<{ counted: number }>`SELECT COALESCE(SUM(count), 0) AS counted FROM journal_seen`;
+    const events = await sql<Counted>`
+      SELECT source, type, time FROM journal_events
+      WHERE row_number > ${Number(total?.counted)} ORDER BY row_number LIMIT ${PAGE_SIZE}`;
+    await countSeen(sql, events, now());
+    return events.length === PAGE_SIZE;
+  };
+  while (!signal.aborted && (await store.transaction(countPage)));
 }
 
-function sums(records: Iterable<Pick<JournalEntry, 'source' | 'type' | 'time'>>, now: number): Iterable<SeenCount> {
+/** The counts of all sources and types, and how many events `countStored` has yet to count. Reads one row for each
+ *  count, however many events the journal has. */
+export async function seenCounts({ query }: Pick<Store, 'query'>): Promise<{ seen: SeenCount[]; uncounted: number }> {
+  const stored = await highestRow(query); // first: an event is stored and counted in one transaction
+  const rows = await query<Row>`SELECT * FROM journal_seen ORDER BY type, source`;
+  const seen = rows.map((row) => countOf(row));
+  const counted = seen.reduce((sum, { count }) => sum + count, 0);
+  return { seen, uncounted: Math.max(0, stored - counted) };
+}
+
+function sums(events: Iterable<Counted>, now: number): Iterable<SeenCount> {
   const counts = new Map<string, SeenCount>();
-  for (const { source, type, time } of records) {
-    const at = Math.min(time, now);
+  for (const { source, type, time } of events) {
+    const at = Math.min(Number(time), now);
     const one = { source, type, count: 1, firstAt: at, lastAt: at, recent: { at, sums: [1] } };
     const key = JSON.stringify([source, type]);
     const known = counts.get(key);

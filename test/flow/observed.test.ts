@@ -6,10 +6,11 @@ import fc from 'fast-check';
 import * as flowCommand from '../../src/cli/commands/flow/index.js';
 import { flowOf } from '../../src/flow/flow-of-fleet.js';
 import { observeFlow } from '../../src/flow/observed.js';
+import { highestRow } from '../../src/journal/entry.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords, type JournalRecord } from '../../src/journal/rows.js';
-import { seenCounts } from '../../src/journal/seen.js';
-import type { Store } from '../../src/store/store.js';
+import { countStored, seenCounts } from '../../src/journal/seen.js';
+import type { Sql, Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { HandledCounter } from '../../src/traffic/handled-counter.js';
 import { perHour } from '../../src/traffic/recent.js';
@@ -63,7 +64,8 @@ describe('the counts of the journal', () => {
         }
         const rows = await journal.query<{ source: string; type: string; time: number }>`
           SELECT source, type, time FROM journal_events`;
-        const counts = await seenCounts(journal);
+        const { seen: counts, uncounted } = await seenCounts(journal);
+        expect(uncounted).to.equal(0);
         expect(counts.reduce((sum, { count }) => sum + count, 0)).to.equal(rows.length);
         for (const { source, type, count, firstAt, lastAt, recent } of counts) {
           const times = rows.filter((row) => row.source === source && row.type === type).map((row) => Number(row.time));
@@ -78,24 +80,65 @@ describe('the counts of the journal', () => {
     );
   });
 
-  it('of an earlier journal are made when it is upgraded', async () => {
-    await insert([record('1', 'core', 'a.b', T0 - 5), record('2', 'core', 'a.b', T0), record('3', 'x', 'c.d', T0)]);
-    await journal.transaction(async ({ sql }) => {
-      await sql`DROP TABLE journal_seen`;
-      await sql`DELETE FROM flotilla_migrations WHERE name = '3-seen'`;
-    });
-    await migrateJournal(journal);
-    const counts = await seenCounts(journal);
-    expect(
-      counts.map(({ source, type, count, firstAt, lastAt }) => [source, type, count, firstAt, lastAt]),
-    ).to.deep.equal([
-      ['core', 'a.b', 2, T0 - 5, T0],
-      ['x', 'c.d', 1, T0, T0],
+  it('contain the events of an earlier version: those before an upgrade, and those between two upgrades', async () => {
+    const old = (id: string, source: string) => journal.transaction(({ sql }) => storeUncounted(sql, id, source));
+    for (const [id, source] of [
+      ['1', 'core'],
+      ['2', 'core'],
+      ['3', 'x'],
+    ] as const) {
+      await old(id, source);
+    }
+    expect(await seenCounts(journal)).to.deep.equal({ seen: [], uncounted: 3 });
+    const upgrade = () => countStored(journal, { signal: new AbortController().signal, now: () => T0 });
+    const counts = async () => {
+      const { seen, uncounted } = await seenCounts(journal);
+      expect(uncounted).to.equal(0);
+      return seen.map(({ source, count, firstAt, lastAt }) => [source, count, firstAt - T0, lastAt - T0]);
+    };
+    await upgrade();
+    expect(await counts()).to.deep.equal([
+      ['core', 2, -2, -1],
+      ['x', 1, -3, -3],
     ]);
     await insert([record('4', 'core', 'a.b', T0)]);
-    expect((await seenCounts(journal))[0]).to.include({ count: 3 });
+    await old('5', 'x');
+    expect((await seenCounts(journal)).uncounted).to.equal(1);
+    await upgrade();
+    await upgrade();
+    expect(await counts()).to.deep.equal([
+      ['core', 3, -2, 0],
+      ['x', 2, -5, -3],
+    ]);
+  });
+
+  it('of an earlier version continue where an interrupted start ended', async () => {
+    await journal.transaction(async ({ sql }) => {
+      for (let n = 1; n <= 12_000; n++) await storeUncounted(sql, String(n), 'core');
+    });
+    const stop = new AbortController();
+    const interrupted = {
+      transaction: (async (work) => {
+        const result = await journal.transaction(work);
+        stop.abort();
+        return result;
+      }) as Store['transaction'],
+    };
+    await countStored(interrupted, { signal: stop.signal, now: () => T0 });
+    expect((await seenCounts(journal)).uncounted).to.equal(7_000);
+    await countStored(journal, { signal: new AbortController().signal, now: () => T0 });
+    const { seen, uncounted } = await seenCounts(journal);
+    expect([uncounted, seen.map(({ count }) => count)]).to.deep.equal([0, [12_000]]);
   });
 });
+
+/** Stores an event of the type `a.b` that is as many milliseconds old as its id, as the version before the counts did. */
+async function storeUncounted(sql: Sql, id: string, source: string): Promise<void> {
+  const row = (await highestRow(sql)) + 1;
+  await sql`
+    INSERT INTO journal_events (row_number, id, source, type, subject, correlation_id, time, log_offset, body)
+    VALUES (${row}, ${id}, ${source}, 'a.b', 'trip/1', ${id}, ${T0 - Number(id)}, NULL, '{}')`;
+}
 
 describe('the observed flow', () => {
   const flow = flowOf(smallFleet());

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
-import type { JournalEntry } from '../../journal/entry.js';
-import { highestRow } from '../../journal/rows.js';
+import { highestRow, type JournalEntry } from '../../journal/entry.js';
 import { countJournal, journalEvent, journalPages } from '../../journal/search.js';
 import { newestEntry } from '../../event-log/reading/log-bounds.js';
 import { logCheckpoint } from '../../event-log/positions/checkpoint-table.js';

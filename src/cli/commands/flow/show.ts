@@ -45,14 +45,13 @@ export async function runShow(
   const flow = selectFlow(whole, selection);
   if (!isObserved) return print(flow, findings, undefined, format, context);
   const unread = await withSession(context, async ({ stores: { history, find: open } }) => {
-    const { unread, ...observations } = await readObservations(fleet, {
-      services: history.services,
-      open,
-      now: Date.now(),
-    });
-    const observed = selectObserved(observeFlow(whole, observations), whole, selection);
+    const read = await readObservations(fleet, { services: history.services, open, now: Date.now() });
+    const observed = selectObserved(observeFlow(whole, read), whole, selection);
     await print(flow, findings, observed, format, context);
-    return unread;
+    if (read.uncounted > 0) {
+      context.say(`The journal has not yet counted ${read.uncounted} of its events. It counts them when it starts.`);
+    }
+    return read.unread;
   });
   requireAllRead(context, unread);
 }
