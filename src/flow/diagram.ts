@@ -1,6 +1,6 @@
 import { isLibraryType, type Findings } from './findings.js';
 import { compare, edgesOf, type Flow, type Part, type PartKind } from './model.js';
-import { emitLabel, observedLines, readLabel, withUndeclared, type ArrowLabel } from './observed-diagram.js';
+import { emitLabel, observedLines, readLabel, SOURCE, withUndeclared, type ArrowLabel } from './observed-diagram.js';
 import type { ObservedFlow } from './observed.js';
 
 /** A part, or message types that have the same emitters and readers. */
@@ -27,8 +27,8 @@ export interface Arrow extends ArrowLabel {
 /** A flow in boxes and arrows: the common content of the formats for pictures. */
 export interface Diagram {
   readonly title: string;
-  /** How to read it, in one sentence. */
-  readonly legend: string;
+  /** How to read it, in lines. */
+  readonly legend: readonly string[];
   /** What the picture shows, in sentences. */
   readonly description: readonly string[];
   readonly boxes: readonly Box[];
@@ -37,7 +37,8 @@ export interface Diagram {
 
 const LEGEND =
   'Arrows lead from a part of the fleet to the messages that it emits, and on to the parts that read them.';
-const OBSERVED_LEGEND = `${LEGEND} Numbers: messages, and the highest p95 of their delays. Dotted: never seen. Orange: not declared.`;
+const OBSERVED_LEGEND =
+  'Numbers: messages, and the highest 95th percentile of their delays. Dotted: never seen. Orange: not declared.';
 
 export function diagramOf(declared: Flow, { cycles }: Pick<Findings, 'cycles'>, observed?: ObservedFlow): Diagram {
   const flow = observed === undefined ? declared : withUndeclared(declared, observed);
@@ -52,7 +53,7 @@ export function diagramOf(declared: Flow, { cycles }: Pick<Findings, 'cycles'>, 
   ]);
   return {
     title: 'Flow of messages',
-    legend: observed === undefined ? LEGEND : OBSERVED_LEGEND,
+    legend: observed === undefined ? [LEGEND] : [LEGEND, OBSERVED_LEGEND],
     description: [
       ...groups.map(
         ({ types, emitters, readers }) =>
@@ -65,7 +66,7 @@ export function diagramOf(declared: Flow, { cycles }: Pick<Findings, 'cycles'>, 
         id,
         kind,
         lines: [name],
-        ...(name !== kind && { caption: kind }),
+        ...(name !== kind && { caption: id.startsWith(SOURCE) ? 'source' : kind }),
         isDeadEnd: false,
       })),
       ...groups.map(({ id, types, emitters, readers }) => ({

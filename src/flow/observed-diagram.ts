@@ -1,15 +1,18 @@
-import { formatDuration } from '../duration.js';
+import { formatDelay } from './format-delay.js';
 import type { Flow, Part } from './model.js';
 import type { ObservedFlow, ObservedReads } from './observed.js';
 
 /** Undeclared sources in a picture; a table shows all. */
 const MAX_UNDECLARED = 50;
 
+/** Begins the id of a source of undeclared messages. */
+export const SOURCE = 'source:';
+
 /** Adds what was seen and is not declared to a flow: sources as parts, readers with the type. */
 export function withUndeclared(flow: Flow, { emits, reads }: ObservedFlow): Flow {
   const sources = new Map<string, Part>();
   for (const { source, type } of emits.filter(({ emitters }) => emitters.length === 0)) {
-    const id = `source:${source}`;
+    const id = `${SOURCE}${source}`;
     const known = sources.get(id);
     if (known === undefined && sources.size === MAX_UNDECLARED) continue;
     sources.set(id, {
@@ -35,11 +38,11 @@ export interface ArrowLabel {
 
 /** The label of the arrow from a part to types. Parts of one service share its counts. */
 export function emitLabel(part: string, types: readonly string[], observed: ObservedFlow | undefined): ArrowLabel {
-  const isSource = part.startsWith('source:');
+  const isSource = part.startsWith(SOURCE);
   const seen = (observed?.emits ?? []).filter(
     ({ source, type, emitters }) =>
       types.includes(type) &&
-      (isSource ? part === `source:${source}` && emitters.length === 0 : emitters.includes(part)),
+      (isSource ? part === `${SOURCE}${source}` && emitters.length === 0 : emitters.includes(part)),
   );
   return labelOf(seen, isSource ? 'undeclared' : undefined);
 }
@@ -59,7 +62,7 @@ function labelOf(
   const total = known.reduce((sum, count) => sum + count, 0);
   if (total === 0) return { label: '', mark: mark ?? 'unseen' };
   const slowest = Math.max(...seen.map(({ p95 }) => p95 ?? -1));
-  const delay = slowest < 0 ? '' : ` · ${formatDuration(Math.round(slowest))}`;
+  const delay = slowest < 0 ? '' : ` · ${formatDelay(slowest)}`;
   return { label: `${total}${delay}`, ...(mark && { mark }) };
 }
 

@@ -15,8 +15,8 @@ export interface ObservedEmits {
   /** Null if the journal was not read. */
   readonly count: number | null;
   readonly perHour: number | null;
-  /** Milliseconds since the epoch; null if it was never seen. */
-  readonly lastAt: number | null;
+  /** The time of the latest one, RFC 3339; null if it was never seen. */
+  readonly lastAt: string | null;
 }
 
 /** What a reader has handled of a type from a service. */
@@ -33,7 +33,8 @@ export interface ObservedReads {
   /** Milliseconds from the time of the event to the end of its handling, over about the last hour before the last one. */
   readonly p50: number | null;
   readonly p95: number | null;
-  readonly lastAt: number | null;
+  /** When the latest one was handled, RFC 3339; null if none was. */
+  readonly lastAt: string | null;
 }
 
 export interface ObservedFlow {
@@ -77,7 +78,7 @@ function observeEmits(parts: readonly Part[], { seen, services, now }: Observati
       isForeign: !known.has(pair.source),
       count: seen === undefined ? null : (count?.count ?? 0),
       perHour: seen === undefined ? null : count === undefined ? 0 : perHour(count.recent, now),
-      lastAt: count?.lastAt ?? null,
+      lastAt: count === undefined ? null : new Date(count.lastAt).toISOString(),
     };
   });
 }
@@ -109,7 +110,7 @@ function observeReads(parts: readonly Part[], { handled, now }: Observations): O
       perHour: wasRead ? (count === undefined ? 0 : perHour(count.delays, now)) : null,
       p50: quantile(0.5),
       p95: quantile(0.95),
-      lastAt: count?.lastAt ?? null,
+      lastAt: count === undefined ? null : new Date(count.lastAt).toISOString(),
     };
   });
 }

@@ -1,6 +1,6 @@
 import { matches } from '../events/patterns.js';
 import type { Flow, Part } from './model.js';
-import type { ObservedFlow } from './observed.js';
+import type { ObservedEmits, ObservedFlow, ObservedReads } from './observed.js';
 
 export interface FlowSelection {
   /** A worker, with its sagas and projections: what they read and emit, and the parts at the other end. */
@@ -35,14 +35,20 @@ export function selectObserved(
   { worker, type }: FlowSelection,
 ): ObservedFlow {
   const isSelected = (each: string) => type === undefined || matches(type, each);
-  const own = new Set(flow.parts.filter((part) => worker === undefined || part.worker === worker).map(({ id }) => id));
-  const isOwn = (ids: readonly string[]) => worker === undefined || ids.some((id) => own.has(id));
-  const read = new Set(reads.filter(({ reader }) => isOwn([reader])).map(({ type }) => type));
-  const emitted = new Set(emits.filter(({ emitters }) => isOwn(emitters)).map((each) => `${each.source} ${each.type}`));
+  const own = flow.parts.filter((part) => worker === undefined || part.worker === worker);
+  const [ids, services] = [new Set(own.map(({ id }) => id)), new Set(own.map(({ service }) => service))];
+  // a type that no part declares belongs to every worker of the store
+  const isOwnEmit = ({ emitters, source }: ObservedEmits) =>
+    worker === undefined || (emitters.length === 0 ? services.has(source) : emitters.some((id) => ids.has(id)));
+  const isOwnRead = ({ reader }: ObservedReads) => worker === undefined || ids.has(reader);
+  const read = new Set(reads.filter(isOwnRead).map(({ type }) => type));
+  const emitted = new Set(emits.filter(isOwnEmit).map(keyOf));
   return {
-    emits: emits.filter((each) => isSelected(each.type) && (isOwn(each.emitters) || read.has(each.type))),
-    reads: reads.filter(
-      (each) => isSelected(each.type) && (isOwn([each.reader]) || emitted.has(`${each.source} ${each.type}`)),
-    ),
+    emits: emits.filter((each) => isSelected(each.type) && (isOwnEmit(each) || read.has(each.type))),
+    reads: reads.filter((each) => isSelected(each.type) && (isOwnRead(each) || emitted.has(keyOf(each)))),
   };
+}
+
+function keyOf({ source, type }: Pick<ObservedReads, 'source' | 'type'>): string {
+  return JSON.stringify([source, type]);
 }

@@ -2,9 +2,6 @@ import type { Sql, Store, Tx } from '../store/store.js';
 import { addRecent, type Recent } from '../traffic/recent.js';
 import { highestRow, type JournalEntry } from './entry.js';
 
-/** Events counted in one transaction, if they were stored without being counted: they block the process for about 100 ms. */
-const PAGE_SIZE = 20_000;
-
 /** The events of one type from one source that the journal has. */
 export interface SeenCount {
   source: string;
@@ -46,15 +43,15 @@ export async function countSeen(sql: Sql, events: Iterable<Counted>, now: number
  *  To be awaited before events are stored. */
 export async function countStored(
   store: Pick<Store, 'transaction'>,
-  { signal, now }: { signal: AbortSignal; now: () => number },
+  { signal, now, pageSize = 20_000 }: { signal: AbortSignal; now: () => number; pageSize?: number },
 ): Promise<void> {
   const countPage = async ({ sql }: Pick<Tx, 'sql'>) => {
     const [total] = await sql<{ counted: number }>`SELECT COALESCE(SUM(count), 0) AS counted FROM journal_seen`;
     const events = await sql<Counted>`
       SELECT source, type, time FROM journal_events
-      WHERE row_number > ${Number(total?.counted)} ORDER BY row_number LIMIT ${PAGE_SIZE}`;
+      WHERE row_number > ${Number(total?.counted)} ORDER BY row_number LIMIT ${pageSize}`;
     await countSeen(sql, events, now());
-    return events.length === PAGE_SIZE;
+    return events.length === pageSize;
   };
   while (!signal.aborted && (await store.transaction(countPage)));
 }

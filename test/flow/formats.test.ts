@@ -29,7 +29,7 @@ const HOSTILE = [
 function labelled(texts: readonly string[]): Diagram {
   return {
     title: texts[0] ?? '',
-    legend: texts[0] ?? '',
+    legend: texts,
     description: texts,
     boxes: texts.map((text, index) => ({
       id: text,
@@ -106,7 +106,8 @@ describe('the picture of a flow', () => {
         fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 20 }), { minLength: 1, maxLength: 4 }),
         async (texts) => {
           const { elements } = parseXml(await svgOf(labelled(texts)));
-          expect(elements.filter((name) => name === 'rect')).to.have.length(1 + texts.length);
+          const labels = texts.slice(1).filter((text) => text !== '').length;
+          expect(elements.filter((name) => name === 'rect')).to.have.length(1 + texts.length + labels);
         },
       ),
       { seed, numRuns: 100 },

@@ -114,7 +114,7 @@ describe('the counts of the journal', () => {
 
   it('of an earlier version continue where an interrupted start ended', async () => {
     await journal.transaction(async ({ sql }) => {
-      for (let n = 1; n <= 12_000; n++) await storeUncounted(sql, String(n), 'core');
+      for (let n = 1; n <= 25; n++) await storeUncounted(sql, String(n), 'core');
     });
     const stop = new AbortController();
     const interrupted = {
@@ -124,11 +124,11 @@ describe('the counts of the journal', () => {
         return result;
       }) as Store['transaction'],
     };
-    await countStored(interrupted, { signal: stop.signal, now: () => T0 });
-    expect((await seenCounts(journal)).uncounted).to.equal(7_000);
-    await countStored(journal, { signal: new AbortController().signal, now: () => T0 });
+    await countStored(interrupted, { signal: stop.signal, now: () => T0, pageSize: 10 });
+    expect((await seenCounts(journal)).uncounted).to.equal(15);
+    await countStored(journal, { signal: new AbortController().signal, now: () => T0, pageSize: 10 });
     const { seen, uncounted } = await seenCounts(journal);
-    expect([uncounted, seen.map(({ count }) => count)]).to.deep.equal([0, [12_000]]);
+    expect([uncounted, seen.map(({ count }) => count)]).to.deep.equal([0, [25]]);
   });
 });
 
@@ -177,7 +177,11 @@ describe('the observed flow', () => {
     expect(emits('core', 'trip.requested')).to.deep.include({ count: 4, perHour: 4, emitters: ['route:POST /trips'] });
     expect(reads('saga:book-trip', 'trip.requested')).to.include({ source: 'core', count: 4, perHour: 4, p50: 7.5 });
     expect(reads('projection:trip-list', 'trip.requested')).to.include({ count: 4, isDeclared: true });
-    expect(reads('worker:seats', 'flight.delayed')).to.include({ count: 3, p95: 9.75, lastAt: T0 });
+    expect(reads('worker:seats', 'flight.delayed')).to.include({
+      count: 3,
+      p95: 9.75,
+      lastAt: new Date(T0).toISOString(),
+    });
   });
 
   it('tells what was never seen from what is not known', () => {

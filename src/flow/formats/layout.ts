@@ -42,7 +42,7 @@ interface DagreGraph {
   edge(from: string, to: string): { points: readonly Point[] } & Point;
 }
 
-interface Size {
+export interface Size {
   width: number;
   height: number;
 }
@@ -57,7 +57,8 @@ export async function layOut({ boxes, arrows }: Diagram): Promise<Layout> {
   const nodes = new Map(boxes.map(({ id }, index) => [id, `n${index}`]));
   const nodeOf = (id: string) => nodes.get(id) ?? '';
   for (const box of boxes) graph.setNode(nodeOf(box.id), sizeOf(box));
-  for (const { from, to, label } of arrows) graph.setEdge(nodeOf(from), nodeOf(to), labelSize(label));
+  for (const { from, to, label } of arrows)
+    graph.setEdge(nodeOf(from), nodeOf(to), label === '' ? {} : { ...labelSize(label), labelpos: 'c' });
   layout(graph);
   const { width, height } = graph.graph();
   return {
@@ -74,9 +75,9 @@ export async function layOut({ boxes, arrows }: Diagram): Promise<Layout> {
   };
 }
 
-/** Dagre keeps space for a label that has a size. */
-function labelSize(label: string): object {
-  return label === '' ? {} : { width: displayWidth(label) * LABEL_CHARACTER_WIDTH, height: 12, labelpos: 'c' };
+/** The size of the label of an arrow. */
+export function labelSize(label: string): Size {
+  return { width: displayWidth(label) * LABEL_CHARACTER_WIDTH + 6, height: 13 };
 }
 
 function sizeOf({ lines, caption = '' }: Box): Size {

@@ -1,9 +1,12 @@
 import { escaped } from '../../text/printable.js';
 import type { Diagram } from '../diagram.js';
+import { curveOf, type Curve } from './curve.js';
 import { layOut, LINE_HEIGHT, type Layout, type PlacedBox, type Point } from './layout.js';
+import { placeLabels, type PlacedLabel } from './place-labels.js';
 
-const HEADER_HEIGHT = 44;
-const MIN_WIDTH = 520;
+const TITLE_HEIGHT = 30;
+const LEGEND_LINE_HEIGHT = 15;
+const LEGEND_CHARACTER_WIDTH = 5.7;
 
 /** Colors are set by the reader's preference, which a browser also applies to a picture in a page. */
 const STYLE = `
@@ -23,12 +26,12 @@ const STYLE = `
     .unseen { stroke-dasharray: 1 4; }
     .undeclared { stroke: #bc4c00; stroke-width: 2; stroke-dasharray: 6 3; }
     .undeclared-head { fill: #bc4c00; }
-    .label { font-size: 10px; fill: #57606a; stroke: #ffffff; stroke-width: 3; paint-order: stroke; }
+    .label { font-size: 10px; fill: #57606a; }
     .head { fill: #8c959f; }
     .cycle-head { fill: #cf222e; }
     @media (prefers-color-scheme: dark) {
       text { fill: #e6edf3; }
-      .legend, .caption { fill: #9198a1; }
+      .legend, .caption, .label { fill: #9198a1; }
       .page { fill: #0d1117; }
       .box { fill: #0c2d4d; stroke: #4493f8; }
       .types { fill: #161b22; stroke: #6e7681; }
@@ -40,7 +43,6 @@ const STYLE = `
       .cycle { stroke: #f85149; }
       .undeclared { stroke: #f0883e; }
       .undeclared-head { fill: #f0883e; }
-      .label { fill: #9198a1; stroke: #0d1117; }
       .head { fill: #6e7681; }
       .cycle-head { fill: #f85149; }
     }`;
@@ -49,8 +51,9 @@ const STYLE = `
 export async function svgOf(diagram: Diagram): Promise<string> {
   const { title, legend, description } = diagram;
   const layout = await layOut(diagram);
-  const width = Math.ceil(Math.max(layout.width, MIN_WIDTH));
-  const height = Math.ceil(layout.height + HEADER_HEIGHT);
+  const header = TITLE_HEIGHT + legend.length * LEGEND_LINE_HEIGHT;
+  const width = Math.ceil(Math.max(layout.width, ...legend.map((line) => line.length * LEGEND_CHARACTER_WIDTH + 24)));
+  const height = Math.ceil(layout.height + header);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc">`,
     `  <title id="title">${xml(title)}</title>`,
@@ -63,9 +66,12 @@ export async function svgOf(diagram: Diagram): Promise<string> {
     '  </defs>',
     `  <rect class="page" width="${width}" height="${height}"/>`,
     `  <text class="title" x="12" y="24">${xml(title)}</text>`,
-    `  <text class="legend" x="12" y="40">${xml(legend)}</text>`,
-    `  <g transform="translate(0 ${HEADER_HEIGHT})">`,
-    ...arrowsOf(layout),
+    ...legend.map(
+      (line, index) => `  <text class="legend" x="12" y="${40 + index * LEGEND_LINE_HEIGHT}">${xml(line)}</text>`,
+    ),
+    `  <g transform="translate(0 ${header})">`,
+    ...layout.arrows.map(arrowOf),
+    ...placeLabels(layout).map(labelOf),
     ...layout.boxes.map(boxOf),
     '  </g>',
     '</svg>',
@@ -77,32 +83,23 @@ function headMarker(id: string): string {
   return `    <marker id="${id}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="${id}" d="M0 0 8 4 0 8z"/></marker>`;
 }
 
-function arrowsOf({ arrows }: Layout): string[] {
-  const lines = arrows.map(({ points, isCycle, mark = '' }) => {
-    const style = isCycle ? 'cycle' : mark;
-    const head = style === '' || style === 'unseen' ? 'head' : `${style}-head`;
-    return `    <path class="arrow${style && ` ${style}`}" marker-end="url(#${head})" d="${curve(points)}"/>`;
-  });
-  const labels = arrows
-    .filter(({ label }) => label !== '')
-    .map(
-      ({ label, place: { x, y } }) =>
-        `    <text class="label" x="${round(x)}" y="${round(y + 4)}" text-anchor="middle">${xml(label)}</text>`,
-    );
-  return [...lines, ...labels];
+function arrowOf({ points, isCycle, mark }: Layout['arrows'][number]): string {
+  const style = isCycle ? 'cycle' : mark;
+  const head = style === undefined || style === 'unseen' ? 'head' : `${style}-head`;
+  const names = style === undefined ? 'arrow' : `arrow ${style}`;
+  return `    <path class="${names}" marker-end="url(#${head})" d="${pathOf(curveOf(points))}"/>`;
 }
 
-/** A curve through the middle of each section, which starts and ends at the ends of the line. */
-function curve(points: readonly Point[]): string {
-  const [first, ...rest] = points;
-  const last = rest.at(-1);
-  if (first === undefined || last === undefined) return '';
-  const bends = rest.slice(0, -1).map((point, index) => {
-    const next = rest[index + 1] ?? last;
-    const end = index === rest.length - 2 ? last : { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 };
-    return `Q${at(point)} ${at(end)}`;
-  });
-  return bends.length === 0 ? `M${at(first)}L${at(last)}` : `M${at(first)}${bends.join('')}`;
+/** The background interrupts the arrow. */
+function labelOf({ label, x, y, width, height }: PlacedLabel): string {
+  return [
+    `    <g><rect class="page" x="${round(x - width / 2)}" y="${round(y - height / 2)}" width="${round(width)}" height="${height}"/>`,
+    `<text class="label" x="${round(x)}" y="${round(y + 3.5)}" text-anchor="middle">${xml(label)}</text></g>`,
+  ].join('');
+}
+
+function pathOf({ start, bends }: Curve): string {
+  return `M${at(start)}${bends.map(({ control, end }) => `Q${at(control)} ${at(end)}`).join('')}`;
 }
 
 function at({ x, y }: Point): string {

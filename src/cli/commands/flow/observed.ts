@@ -1,4 +1,5 @@
-import { formatAge, formatDuration } from '../../../duration.js';
+import { formatAge } from '../../../duration.js';
+import { formatDelay } from '../../../flow/format-delay.js';
 import type { ObservedEmits, ObservedFlow, ObservedReads } from '../../../flow/observed.js';
 import type { Context } from '../../shared/context.js';
 import { table } from '../../shared/output/print-list.js';
@@ -53,7 +54,7 @@ function rateText({ perHour }: { perHour: number | null }): string {
   return perHour < 0.05 ? '0' : String(Number(perHour.toPrecision(2)));
 }
 
-const delayText = (delay: number | null) => (delay === null ? '' : formatDuration(Math.round(delay)));
+const delayText = (delay: number | null) => (delay === null ? '' : formatDelay(delay));
 
-const lastText = ({ lastAt }: { lastAt: number | null }, now: number) =>
-  lastAt === null ? '' : `${formatAge(now - lastAt)} ago`;
+const lastText = ({ lastAt }: { lastAt: string | null }, now: number) =>
+  lastAt === null ? '' : `${formatAge(now - Date.parse(lastAt))} ago`;
