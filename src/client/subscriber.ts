@@ -15,6 +15,8 @@ import { QuarantineLog } from '../worker/quarantine/quarantine-log.js';
 import { InFlightMessages } from '../worker/consumption/in-flight.js';
 import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
 import { ConsumptionGate } from '../worker/consumption/gate.js';
+import { Releaser } from '../worker/quarantine/releaser.js';
+import { releaseRepeatedly } from './release-repeatedly.js';
 import { subscriberPipeline } from '../worker/pipeline/index.js';
 import type { PipelineContext } from '../worker/pipeline/context.js';
 import type { Duration } from '../worker/definition/options.js';
@@ -53,7 +55,8 @@ export interface Subscription {
 }
 
 /** Handles the events of a topic pattern, or one version of a type (`order.created@1`), at least once, from a durable
- *  queue. A message whose handler throws is retried after each of the delays, then dead-lettered. Resolves when the
+ *  queue. A message whose handler throws is retried after each of the delays, then dead-lettered. An event that the
+ *  catalogue cannot read waits in the queue `<name>.newer`, until a subscriber of this name runs that can. Resolves when the
  *  queue exists. */
 export async function subscribe<D extends Definitions, const P extends string>(
   key: P,
@@ -118,11 +121,18 @@ export async function subscribe<D extends Definitions, const P extends string>(
     onDelivery: (delivery) => void inFlight.handle(delivery, pipeline),
   });
   context.gate.control([consumer]);
+  const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
+  const releasing = releaseRepeatedly(releaser, {
+    isEmpty: async () => ((await broker.queueDepth(context.names.newer(name)))?.ready ?? 0) === 0,
+    logger,
+    signal: ending.signal,
+  });
   return {
     async unsubscribe(deadline = 10_000) {
       await context.gate.end();
       await inFlight.settledWithin(deadline);
       ending.abort(new FlotillaError('worker.revoked', 'unsubscribed'));
+      await releasing;
       await consumer.close();
       await context.publisher.close();
     },

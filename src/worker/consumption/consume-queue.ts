@@ -72,7 +72,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
   gate.control(log === undefined ? [consumer] : [consumer, log]);
-  const releaser = new Releaser({ worker, context, pipeline, inFlight });
+  const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
   const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
 

@@ -1,13 +1,13 @@
-import type { Delivery } from '../../broker/broker.js';
+import type { Broker, Delivery } from '../../broker/broker.js';
 import { upcast } from '../../events/decode.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { eventIn } from '../../events/event-in.js';
+import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
 import type { InFlightMessages } from '../consumption/in-flight.js';
 import { isUnreadable } from '../middleware/quarantine.js';
-import type { WorkerPipelineContext } from '../pipeline/context.js';
+import type { PipelineContext } from '../pipeline/context.js';
 import type { HandleMessage } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
-import type { PreparedWorker } from '../prepare.js';
 import { eventKind } from './quarantined-message.js';
 import { releasePass, type Examined } from './release-pass.js';
 
@@ -15,14 +15,17 @@ import { releasePass, type Examined } from './release-pass.js';
 const MAX_CONCURRENCY = 50;
 
 export interface ReleaserOptions {
-  worker: Pick<PreparedWorker, 'broker' | 'definition'>;
-  context: WorkerPipelineContext;
+  broker: Broker;
+  /** Maximum number of messages in flight. */
+  prefetch: number;
+  /** A subscriber has no circuit breaker. */
+  context: PipelineContext & { readonly circuitBreaker?: Pick<CircuitBreaker, 'state'> };
   pipeline: HandleMessage;
   inFlight: InFlightMessages;
 }
 
-/** Passes the quarantined messages that this release can read through the worker's pipeline. They take their slots from
- *  the prefetch of the worker, and stop with its consumption. */
+/** Passes the quarantined messages that this release can read through the pipeline of a worker or subscriber. They take
+ *  their slots from its prefetch, and stop with its consumption. */
 export class Releaser {
   isReleasing = false;
 
@@ -31,15 +34,14 @@ export class Releaser {
   /** Whether consumption is neither paused nor on probe. */
   get isAllowed(): boolean {
     const { gate, circuitBreaker } = this.options.context;
-    return gate.isOpen && circuitBreaker.state === 'closed';
+    return gate.isOpen && (circuitBreaker?.state ?? 'closed') === 'closed';
   }
 
   /** Releases messages until there is nothing more to release, consumption pauses, or the signal aborts. Resolves with
    *  their number. */
   async release(signal: AbortSignal): Promise<number> {
-    const { worker, context, inFlight } = this.options;
+    const { broker, prefetch, context, inFlight } = this.options;
     const { gate, names, name } = context;
-    const { prefetch } = worker.definition;
     const concurrency = Math.max(1, Math.min(MAX_CONCURRENCY, Math.floor(prefetch / 2)));
     const paused = new AbortController();
     const stopListening = gate.onChange(() => {
@@ -54,7 +56,7 @@ export class Releaser {
       if (prefetch === 1) await this.#unlessEnded(inFlight.settled());
       for (let released = -1; released !== 0 && !end.aborted; total += released) {
         released = await releasePass({
-          broker: worker.broker,
+          broker,
           queue: names.newer(name),
           concurrency,
           examine: (delivery) => this.#examine(delivery),
@@ -82,7 +84,7 @@ export class Releaser {
       return true;
     } catch (error) {
       if (!isUnreadable(error)) return true; // the pipeline rejects it
-      quarantined.unreadable.add(eventKind(event));
+      quarantined?.unreadable.add(eventKind(event));
       return false;
     }
   }
