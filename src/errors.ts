@@ -301,6 +301,11 @@ export const errors = {
     message: 'The broker has this with other arguments that cannot be changed',
     remedy: 'Compare with `flotilla topology plan`, empty and delete the object, then run `flotilla topology apply`.',
   },
+  'subject.not_held': {
+    disposal: 'reject',
+    message: 'The subject is not held',
+    remedy: '`flotilla subject list` shows which subjects are held.',
+  },
   'topology.in_use': {
     disposal: 'reject',
     message: 'A queue has consumers',

@@ -11,6 +11,10 @@ export type Failpoint =
   | 'worker.committed' // committed, not yet acked
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
+  | 'worker.parked' // row of a message behind another one committed, the message not yet acked
+  | 'worker.parked_retry' // row of a failed message committed, the message not yet acked
+  | 'worker.held' // dead letter confirmed and its subject held, the message not yet acked
+  | 'worker.unparked' // row of a settled message deleted, its turn not yet passed on
   | 'worker.quarantine_stored' // row of a quarantined message committed, its copy not yet published
   | 'worker.quarantine_confirmed' // copy in the quarantine confirmed, original not yet acked
   | 'worker.quarantine_removed' // row of a released message deleted, the message not yet acked

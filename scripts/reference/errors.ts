@@ -6,6 +6,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   store: 'Stores',
   broker: 'Broker',
   topology: 'Topology',
+  subject: 'Workers',
   worker: 'Workers',
   saga: 'Sagas',
   projection: 'Projections',

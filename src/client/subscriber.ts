@@ -18,6 +18,7 @@ import { ConsumptionGate } from '../worker/consumption/gate.js';
 import { Releaser } from '../worker/quarantine/releaser.js';
 import { releaseRepeatedly } from './release-repeatedly.js';
 import { subscriberPipeline } from '../worker/pipeline/index.js';
+import { publishRetry } from '../worker/pipeline/publish-retry.js';
 import type { PipelineContext } from '../worker/pipeline/context.js';
 import type { Duration } from '../worker/definition/options.js';
 
@@ -93,6 +94,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     clock: systemClock,
     instance: 'subscriber',
     isHandled: () => Promise.resolve(false),
+    waitForRetry: (message, delay, headers) => publishRetry(context, message, delay, headers),
     onRetriesExhausted: () => Promise.resolve(),
     abandonAfterTimeouts: ABANDON_AFTER_TIMEOUTS,
     overdueHandlers: new OverdueHandlers({

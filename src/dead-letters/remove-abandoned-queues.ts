@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AbandonedQueue } from '../broker/topology/abandoned-queues.js';
+import { isPartition, type AbandonedQueue } from '../broker/topology/abandoned-queues.js';
 import { vouchAgain, type Broker, type Delivery, type OutgoingMessage, type Publisher } from '../broker/broker.js';
 import { HEADERS, textHeader } from '../broker/messages/headers.js';
 import { isShort, republished } from '../broker/messages/republish.js';
@@ -114,7 +114,10 @@ async function removeIfEmpty(
 
 function belongsTo(queue: string, worker: string, names: Names): boolean {
   return (
-    queue === names.queue(worker) || queue === names.newer(worker) || queue.startsWith(`${names.queue(worker)}.retry.`)
+    queue === names.queue(worker) ||
+    isPartition(queue, worker, names) ||
+    queue === names.newer(worker) ||
+    queue.startsWith(`${names.queue(worker)}.retry.`)
   );
 }
 

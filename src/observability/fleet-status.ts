@@ -1,10 +1,10 @@
 import type { Broker } from '../broker/broker.js';
 import type { Management, ManagedQueue } from '../broker/rabbitmq/management/management.js';
-import type { Names, WorkerQueues } from '../broker/topology/topology.js';
+import { consumedQueues, type Names, type WorkerQueues } from '../broker/topology/topology.js';
 import { lastEntry } from '../event-log/reading/log-bounds.js';
 import { brokerHealth, type BrokerHealth } from './broker/broker-health.js';
 import type { BreakerState, ProcessReport } from './processes/probe-process.js';
-import { queueNumbers, type QueueNumbers } from './broker/queue-numbers.js';
+import { queueNumbers, totalOf, type QueueNumbers } from './broker/queue-numbers.js';
 import { valueOf, withinLimit, type Answer } from '../concurrency/within-limit.js';
 
 /** Unknown values are null. */
@@ -164,22 +164,23 @@ function queuesOf(workers: readonly WorkerQueues[], names: Names, readers: reado
   return [
     names.unroutedQueue,
     ...(readers.length > 0 ? [names.log] : []),
-    ...workers.flatMap(({ name, retryDelays }) => [
-      names.queue(name),
-      names.dead(name),
-      ...retryDelays.map((delay) => names.retry(name, delay)),
+    ...workers.flatMap((worker) => [
+      ...consumedQueues(worker, names),
+      names.dead(worker.name),
+      ...worker.retryDelays.map((delay) => names.retry(worker.name, delay)),
     ]),
   ];
 }
 
 function workerStatus(
-  { name: worker, retryDelays }: WorkerQueues,
+  queues: WorkerQueues,
   names: Names,
   numbers: ReadonlyMap<string, QueueNumbers>,
   kept: FleetStatusOptions['kept'],
   processes: readonly ProcessReport[],
 ): WorkerStatus {
-  const queue = numbers.get(names.queue(worker));
+  const { name: worker, retryDelays } = queues;
+  const queue = totalOf(consumedQueues(queues, names).map((name) => numbers.get(name)));
   const deadInBroker = numbers.get(names.dead(worker))?.ready ?? null;
   const deadLetters = kept.known ? (kept.value.get(worker) ?? null) : null;
   const own = processes.filter(({ inFlight }) => inFlight[worker] !== undefined);

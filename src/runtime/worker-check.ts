@@ -18,6 +18,7 @@ export function workerCheck(
     circuitBreaker,
     openCause,
     pauses,
+    full,
     inFlight,
     overdue,
     abandoned,
@@ -33,6 +34,7 @@ export function workerCheck(
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
     ...(unpublished > 0 ? [`${unpublished} that the broker does not take for a retry or the dead letters`] : []),
+    ...(full.length > 0 ? [`too many parked messages, ${full.length} subjects wait (flotilla subject list)`] : []),
     ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];
   const parts = [
@@ -41,7 +43,7 @@ export function workerCheck(
     ...projections.map(progressOf),
     ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
-  return { ok: consuming && !stuck, detail: parts.join(', '), ...timesOf(state) };
+  return { ok: consuming && !stuck && full.length === 0, detail: parts.join(', '), ...timesOf(state) };
 }
 
 /** Since when the circuit breaker is not closed, and until when nothing is consumed. */

@@ -16,6 +16,7 @@ const NO_QUEUE: QueueState = {
   consuming: true,
   circuitBreaker: 'closed',
   pauses: [],
+  full: [],
   inFlight: 0,
   overdue: 0,
   abandoned: 0,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Backoff, backoffDelay } from '../../src/concurrency/backoff.js';
 import type { StartTimer } from '../../src/concurrency/clock.js';
 import { KeyedQueue } from '../../src/concurrency/keyed-queue.js';
+import { Semaphore } from '../../src/concurrency/semaphore.js';
 import { SerialQueue } from '../../src/concurrency/serial-queue.js';
 import { sleep } from '../../src/concurrency/sleep.js';
 import { Wakeup } from '../../src/concurrency/wakeup.js';
@@ -68,6 +69,25 @@ describe('concurrency primitives', () => {
     expect(log.slice(0, 2)).to.deep.equal(['a1 begins', 'b1 begins']);
     expect(log.indexOf('a1 ends')).to.be.below(log.indexOf('a2 begins'));
     expect(queue.size).to.equal(0);
+  });
+
+  it('a semaphore runs as many tasks as it allows, the others in the order of the calls', async () => {
+    const semaphore = new Semaphore(2);
+    const log: string[] = [];
+    let running = 0;
+    const task = (name: string, fails = false) =>
+      semaphore.run(async () => {
+        running += 1;
+        expect(running).to.be.at.most(2);
+        log.push(name);
+        await sleep(1);
+        running -= 1;
+        if (fails) throw new Error(name);
+      });
+    await Promise.allSettled([task('a'), task('b', true), task('c'), task('d')]);
+    expect(log).to.deep.equal(['a', 'b', 'c', 'd']);
+    await task('e');
+    expect(running).to.equal(0);
   });
 
   it('backoff doubles up to its limit, is shortened by up to half, and starts again after a reset', () => {

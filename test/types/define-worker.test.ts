@@ -158,6 +158,14 @@ describe('defineWorker at run time', () => {
       () => shop.defineWorker({ name: 'w', on: {} }),
       () => shop.defineWorker({ name: 'w', on, prefetch: 0 }),
       () => shop.defineWorker({ name: 'w', on, timeout: '20m' }),
+      () => shop.defineWorker({ name: 'w', on, from: 'log', ordering: 'subject' }),
+      () => shop.defineWorker({ name: 'w', on, ordering: { by: 'total', partitions: 4 } }),
+      () =>
+        shop.defineWorker({
+          name: 'w',
+          on: { 'order.*': () => undefined, 'order.created': () => undefined },
+          ordering: { by: 'subject', unordered: ['order.created'] },
+        }),
       () => shop.defineWorker({ name: 'w', on: { '*.created': () => undefined, 'order.*': () => undefined } }),
     ];
     for (const [index, define] of wrong.entries()) {

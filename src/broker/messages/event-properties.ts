@@ -2,6 +2,7 @@ import { CLOUDEVENTS_JSON } from '../../events/envelope.js';
 import type { MessageProperties } from '../broker.js';
 import { HEADERS } from './headers.js';
 import { isShort } from './republish.js';
+import { slotHeaders } from './slot-headers.js';
 
 /** Longer subjects appear in the body only. */
 const MAX_SUBJECT_LENGTH = 512;
@@ -24,7 +25,10 @@ export function eventProperties(event: {
     timestamp: Math.max(0, Math.trunc(event.time / 1000)),
     correlationId: shortOrNothing(event.correlationId),
     contentType: CLOUDEVENTS_JSON,
-    headers: event.subject.length <= MAX_SUBJECT_LENGTH ? { [HEADERS.subject]: event.subject } : {},
+    headers: {
+      ...(event.subject.length <= MAX_SUBJECT_LENGTH && { [HEADERS.subject]: event.subject }),
+      ...slotHeaders(event.subject),
+    },
   };
 }
 

@@ -26,6 +26,9 @@ export const HEADERS = {
   replays: 'flotilla-replays',
   /** The subject of the event, if any; readable without parsing the body. */
   subject: 'flotilla-subject',
+  /** The slot of the subject, and its partition for each number of partitions: `flotilla-p16`. See `slotHeaders`. */
+  slot: 'flotilla-slot',
+  partitionOf: 'flotilla-p',
   /** The idempotency key for external services, if it is not the event's own id: an edited dead letter keeps the key
    *  of the original event. */
   key: 'flotilla-key',

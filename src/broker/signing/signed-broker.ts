@@ -125,6 +125,7 @@ function isFor(queue: string, worker: Fields[string] | undefined): boolean {
     queue === worker ||
     queue === `${worker}.dead` ||
     queue === `${worker}.newer` ||
+    queue.startsWith(`${worker}.p`) ||
     queue.startsWith(`${worker}.retry.`)
   );
 }

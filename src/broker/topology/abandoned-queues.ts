@@ -57,10 +57,16 @@ function declaredWorkers(bindings: readonly ManagedBinding[], names: Names): str
 }
 
 function contentOf(queue: string, worker: string, names: Names): AbandonedQueue['holds'] | undefined {
-  if (queue === names.queue(worker)) return 'messages';
+  if (queue === names.queue(worker) || isPartition(queue, worker, names)) return 'messages';
   if (queue === names.dead(worker)) return 'dead letters';
   if (queue === names.newer(worker)) return 'quarantined messages';
   return isRetryQueue(queue, `${names.queue(worker)}.retry.`) ? 'retries' : undefined;
+}
+
+/** Whether the queue is a partition of the worker. */
+export function isPartition(queue: string, worker: string, names: Names): boolean {
+  const before = names.partition(worker, 0).slice(0, -1);
+  return queue.startsWith(before) && /^\d{1,2}$/.test(queue.slice(before.length));
 }
 
 function isRetryQueue(queue: string, before: string): boolean {

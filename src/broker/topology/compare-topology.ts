@@ -11,8 +11,8 @@ export interface ActualTopology {
   bindings: readonly (Omit<BindingSpec, 'arguments'> & { arguments: Fields })[];
 }
 
-/** Compares the topologies. Surplus bindings are unwanted bindings of wanted queues; queues and bindings of other
- *  applications are ignored. */
+/** Compares the topologies. Surplus bindings are unwanted bindings of wanted queues, and between wanted exchanges; queues
+ *  and bindings of other applications are ignored. */
 export function compareTopology(
   wanted: Topology,
   actual: ActualTopology,
@@ -39,9 +39,10 @@ export function compareTopology(
   differences.push(...missingBindings(wanted, actual.bindings));
   const names = new Set(wanted.queues.map(({ name }) => name));
   const keys = new Set(wanted.bindings.map(bindingKey));
-  const surplus = actual.bindings.filter(
-    (binding) => binding.kind === 'queue' && names.has(binding.destination) && !keys.has(bindingKey(binding)),
-  );
+  const ownExchanges = new Set(wanted.exchanges.map(({ name }) => name));
+  const isOwn = ({ kind, source, destination }: ActualTopology['bindings'][number]) =>
+    kind === 'queue' ? names.has(destination) : ownExchanges.has(source) && ownExchanges.has(destination);
+  const surplus = actual.bindings.filter((binding) => isOwn(binding) && !keys.has(bindingKey(binding)));
   for (const binding of surplus) {
     differences.push({
       kind: 'binding',

@@ -1,4 +1,5 @@
 import type { Fields } from '../messages/amqp-fields.js';
+import { partitionHeader, type PartitionCount } from '../messages/slot-headers.js';
 import { formatDuration } from '../../duration.js';
 
 /** An exchange to declare. */
@@ -47,6 +48,16 @@ export interface WorkerQueues {
   patterns: readonly string[];
   /** Retry delays in milliseconds; each has a queue. */
   retryDelays: readonly number[];
+  /** The queues of a worker that handles messages in order. */
+  ordered?: OrderedQueues | undefined;
+}
+
+/** Queues with a single active consumer each. */
+export interface OrderedQueues {
+  /** The topic patterns of the messages that are handled in order. */
+  patterns: readonly string[];
+  /** 1: one queue with all of these messages. Otherwise a message is routed by the slot of its subject. */
+  partitions: 1 | PartitionCount;
 }
 
 export interface TopologyOptions {
@@ -71,6 +82,12 @@ export function namesFor(prefix: string) {
     dead: (worker: string) => `${prefix}${worker}.dead`,
     /** The quarantine of a worker: messages that it cannot read yet, and those behind them. */
     newer: (worker: string) => `${prefix}${worker}.newer`,
+    /** The queue of a partition of an ordered worker. */
+    partition: (worker: string, index: number) => `${prefix}${worker}.p${index}`,
+    /** The exchange that routes the messages of an ordered worker to its partitions. */
+    ordered: (worker: string) => `${prefix}${worker}.ordered`,
+    /** The exchange for its messages without a slot. */
+    unslotted: (worker: string) => `${prefix}${worker}.unslotted`,
     /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
     failed: (worker: string) => `${prefix}${worker}.failed`,
     /** The exchange with which the store of a service claims its names. */
@@ -81,6 +98,16 @@ export function namesFor(prefix: string) {
 }
 
 export type Names = ReturnType<typeof namesFor>;
+
+/** The queues from which a worker consumes messages. */
+export function consumedQueues({ name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>, names: Names): string[] {
+  return [names.queue(name), ...partitionQueues({ name, ordered }, names)];
+}
+
+/** The queues of the partitions of a worker; none if it is not ordered. */
+export function partitionQueues({ name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>, names: Names): string[] {
+  return Array.from({ length: ordered?.partitions ?? 0 }, (_, index) => names.partition(name, index));
+}
 
 /** Where a worker publishes a message that it does not handle now: to the retry queue of a delay, to its dead letters,
  *  or to its quarantine. */
@@ -143,17 +170,19 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       kind: 'queue',
       routingKey: failedKey(target),
     });
+    const work = {
+      ...quorum,
+      ...atLeastOnce,
+      'x-dead-letter-exchange': names.deadLetters,
+      'x-dead-letter-routing-key': worker.name,
+    };
     topology.exchanges.push({ name: names.failed(worker.name), type: 'direct' });
     topology.queues.push(
-      {
-        name: queue,
-        arguments: {
-          ...quorum,
-          ...atLeastOnce,
-          'x-dead-letter-exchange': names.deadLetters,
-          'x-dead-letter-routing-key': worker.name,
-        },
-      },
+      { name: queue, arguments: work },
+      ...partitionQueues(worker, names).map((name) => ({
+        name,
+        arguments: { ...work, 'x-single-active-consumer': true },
+      })),
       ...delays.map((delay) => ({
         name: names.retry(worker.name, delay),
         arguments: {
@@ -180,6 +209,45 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       failed('newer', names.newer(worker.name)),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
+    if (worker.ordered !== undefined) addPartitions(topology, worker.name, worker.ordered, names);
   }
   return topology;
+}
+
+/** Adds the exchanges and bindings of an ordered worker. Its headers exchange has one binding per partition: the broker
+ *  compares every message with every one of them. The binding that lets messages in is the last one. */
+function addPartitions(
+  { exchanges, bindings }: Topology,
+  worker: string,
+  { patterns, partitions }: OrderedQueues,
+  names: Names,
+): void {
+  const [ordered, unslotted] = [names.ordered(worker), names.unslotted(worker)];
+  const toQueue = (source: string, index: number, fields?: Fields): BindingSpec => ({
+    ...{ source, destination: names.partition(worker, index), kind: 'queue', routingKey: '' },
+    ...(fields && { arguments: fields }),
+  });
+  if (partitions === 1) {
+    exchanges.push({ name: ordered, type: 'fanout' });
+    bindings.push(toQueue(ordered, 0));
+  } else {
+    exchanges.push(
+      { name: unslotted, type: 'fanout' },
+      { name: ordered, type: 'headers', arguments: { 'alternate-exchange': unslotted } },
+    );
+    bindings.push(
+      toQueue(unslotted, 0),
+      ...Array.from({ length: partitions }, (_, index) =>
+        toQueue(ordered, index, { 'x-match': 'all', [partitionHeader(partitions)]: String(index) }),
+      ),
+    );
+  }
+  bindings.push(
+    ...patterns.map((routingKey): BindingSpec => ({
+      source: names.work,
+      destination: ordered,
+      kind: 'exchange',
+      routingKey,
+    })),
+  );
 }

@@ -1,10 +1,10 @@
-import type { Names } from '../topology/topology.js';
+import { consumedQueues, type Names, type WorkerQueues } from '../topology/topology.js';
 
 /** The properties of a service that determine its permissions. */
 export interface ServiceAccess {
   service: string;
   /** Its workers that have a queue. */
-  workers: readonly string[];
+  workers: readonly Pick<WorkerQueues, 'name' | 'ordered'>[];
   /** Whether it reads the log. */
   readsLog: boolean;
   /** Workers whose dead letters it consumes. */
@@ -63,11 +63,11 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
   const { service, workers, readsLog, keeps, publishes } = access;
   const claim = names.store(service);
   const configure = [claim, names.fleetKey];
-  const write = [names.events, ...workers.map(names.failed)];
+  const write = [names.events, ...workers.map(({ name }) => names.failed(name))];
   const read = [
     claim,
     names.fleetKey,
-    ...workers.flatMap((worker) => [names.queue(worker), names.newer(worker)]),
+    ...workers.flatMap((worker) => [...consumedQueues(worker, names), names.newer(worker.name)]),
     ...(readsLog ? [names.log] : []),
     ...keeps.map(names.dead),
   ];

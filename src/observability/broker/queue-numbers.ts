@@ -14,6 +14,28 @@ export interface QueueNumbers {
   rates: { in: number; out: number } | null;
 }
 
+/** The numbers of several queues together: unknown where one of them is unknown, consumers of the queue with the fewest. */
+export function totalOf(queues: readonly (QueueNumbers | undefined)[]): QueueNumbers | undefined {
+  const [first, ...others] = queues;
+  if (first === undefined || others.length === 0) return first;
+  return others.reduce<QueueNumbers>((sum, each) => {
+    const { exists, ready, unacked, consumers, rates } = each ?? UNKNOWN;
+    return {
+      exists: sum.exists === null || exists === null ? null : sum.exists && exists,
+      ready: added(sum.ready, ready),
+      unacked: added(sum.unacked, unacked),
+      consumers: sum.consumers === null || consumers === null ? null : Math.min(sum.consumers, consumers),
+      rates: sum.rates && rates && { in: sum.rates.in + rates.in, out: sum.rates.out + rates.out },
+    };
+  }, first);
+}
+
+const UNKNOWN: QueueNumbers = { exists: null, ready: null, unacked: null, consumers: null, rates: null };
+
+function added(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
 /** The reason why the numbers of a queue are unknown that has no leader. */
 export const UNUSABLE_QUEUE = 'it has no leader or no majority of its nodes';
 const AT_ONCE = 16;

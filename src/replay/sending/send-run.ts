@@ -6,6 +6,8 @@ import { failpoint } from '../../failpoints.js';
 import { writeReplayHeaders } from '../../worker/pipeline/replay-headers.js';
 import type { RunHeartbeat } from '../runs/run-heartbeat.js';
 import type { HistoryEntry, HistoryPage } from '../history/history.js';
+import { consumedQueues } from '../../broker/topology/topology.js';
+import { queuesOf } from '../../worker/definition/queues.js';
 import { waitForRoom } from './throttle.js';
 import type { ReplayContext } from '../replay-context.js';
 import { placeOf, type ReplayCallbacks, type StoredRun } from '../runs/replay-run.js';
@@ -58,7 +60,7 @@ export async function sendRun(
 
 /** Sends page by page, and stores the place up to which all messages are confirmed. */
 class Sender {
-  readonly #queue: string;
+  readonly #queues: readonly string[];
   readonly #headers: Fields;
   readonly #select: (event: HistoryEntry['event']) => EventSelection;
   #run: StoredRun;
@@ -75,7 +77,7 @@ class Sender {
     const { run } = heartbeat;
     const { names, worker, memory, now } = context;
     this.#run = run;
-    this.#queue = names.queue(worker.name);
+    this.#queues = consumedQueues(queuesOf(worker), names);
     this.#headers = writeReplayHeaders({ run: run.id, again: run.again !== null, sideEffects: run.sideEffects });
     this.#select = selector(worker, run.selection, run.again !== null || run.force ? undefined : now() - memory);
   }
@@ -136,9 +138,10 @@ class Sender {
     const { context, publisher, signal, onThrottle } = this;
     const began = performance.now();
     await whileConnected(publisher, signal, () =>
-      waitForRoom(context.broker, this.#queue, { ...context.limits, signal, onThrottle }),
+      waitForRoom(context.broker, this.#queues, { ...context.limits, signal, onThrottle }),
     );
-    const messages = entries.map((entry) => historyMessage(entry, this.#queue, this.#headers));
+    const { worker, names } = context;
+    const messages = entries.map((entry) => historyMessage(entry, { worker, names, headers: this.#headers }));
     await publishAll(publisher, messages, signal);
     failpoint('replay.confirmed');
     await this.save();

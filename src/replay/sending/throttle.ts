@@ -3,7 +3,7 @@ import type { Broker } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 
 export interface ThrottleOptions {
-  /** Number of ready messages in the queue above which sending pauses. @default 2000 */
+  /** Number of ready messages in the queues above which sending pauses. @default 2000 */
   high?: number;
   /** Number of ready messages at which sending resumes. @default 1000 */
   low?: number;
@@ -19,12 +19,12 @@ const NO_CONSUMER_TIMEOUT_MS = 30_000;
 
 const POLL_INTERVAL_MS = 50;
 
-/** Resolves when the queue has space, so that live messages wait behind at most a few thousand replayed ones. Rejects
- *  with `replay.held_up` if the queue does not shrink, with `replay.refused` if the queue does not exist, and with the
+/** Resolves when the queues of a worker have space, so that live messages wait behind at most a few thousand replayed ones. Rejects
+ *  with `replay.held_up` if they do not shrink, with `replay.refused` if one does not exist, and with the
  *  signal's reason. */
 export async function waitForRoom(
   broker: Pick<Broker, 'queueDepth'>,
-  queue: string,
+  queues: readonly string[],
   { high = 2000, low = 1000, patience = 300_000, signal, onThrottle }: ThrottleOptions,
 ): Promise<void> {
   let limit = high;
@@ -32,10 +32,7 @@ export async function waitForRoom(
   let since = performance.now();
   for (;;) {
     signal.throwIfAborted();
-    const depth = await broker.queueDepth(queue);
-    if (depth === undefined) {
-      throw new FlotillaError('replay.refused', `there is no queue ${queue}; see flotilla topology apply`);
-    }
+    const depth = await depthOf(broker, queues);
     if (depth.ready <= limit) return;
     if (limit === high) onThrottle?.(depth);
     limit = low;
@@ -46,8 +43,25 @@ export async function waitForRoom(
       performance.now() - since >
       (depth.consumers === 0 ? Math.min(patience, NO_CONSUMER_TIMEOUT_MS) : patience)
     ) {
-      throw new FlotillaError('replay.held_up', `${depth.ready} messages in ${queue}, ${depth.consumers} consumers`);
+      throw new FlotillaError(
+        'replay.held_up',
+        `${depth.ready} messages in ${queues[0] ?? ''}, ${depth.consumers} consumers`,
+      );
     }
     await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
+}
+
+/** The ready messages of all queues, and the consumers of the one with the fewest. */
+async function depthOf(broker: Pick<Broker, 'queueDepth'>, queues: readonly string[]) {
+  const total = { ready: 0, consumers: Infinity };
+  for (const queue of queues) {
+    const depth = await broker.queueDepth(queue);
+    if (depth === undefined) {
+      throw new FlotillaError('replay.refused', `there is no queue ${queue}; see flotilla topology apply`);
+    }
+    total.ready += depth.ready;
+    total.consumers = Math.min(total.consumers, depth.consumers);
+  }
+  return total;
 }

@@ -6,6 +6,7 @@ import { readMessage } from '../../contracts/reading.js';
 import { readDeadLetter } from '../../dead-letters/keeper/read-dead-letter.js';
 import { isAccepted } from '../../event-log/consumers/accept-entry.js';
 import { visitLog } from '../../event-log/reading/visit-log.js';
+import { consumedQueues } from '../../broker/topology/topology.js';
 import { listRetrying } from '../../queues/retry-queues.js';
 import { visitQueue } from '../../queues/visit-queue.js';
 import { brokerAddress } from '../broker/broker-address.js';
@@ -105,8 +106,13 @@ export async function countQueued(
   const queued: Record<string, number> = {};
   await readPlace('queues of workers', check, async () => {
     const end = performance.now() + timeout;
-    for (const { name } of session.queues().declared) {
-      const ready = async () => (await broker.queueDepth(session.names.queue(name)))?.ready ?? 0;
+    for (const worker of session.queues().declared) {
+      const { name } = worker;
+      const ready = async () => {
+        let sum = 0;
+        for (const queue of consumedQueues(worker, session.names)) sum += (await broker.queueDepth(queue))?.ready ?? 0;
+        return sum;
+      };
       let count = await ready();
       while (count > 0 && performance.now() < end && !check.signal.aborted) {
         await sleep(QUEUE_POLL_INTERVAL_MS, check.signal);

@@ -1,15 +1,21 @@
 import type { Delivery } from '../../broker/broker.js';
+import { partitionQueues } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import type { StreamConsumerState } from '../../event-log/consumers/stream-consumer.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
-import type { CircuitBreaker, CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
+import type { CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
-import { isBound, routeOf } from '../definition/queues.js';
+import { isBound, queuesOf, routeOf } from '../definition/queues.js';
 import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
+import { orderingOf } from '../ordering/ordering.js';
+import { isInTurn, Parking } from '../ordering/parking.js';
+import { PartitionConsumer } from '../ordering/partition-consumer.js';
+import { ResumeLoop } from '../ordering/resume-loop.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { inboxKey } from '../pipeline/inbox-key.js';
 import { workerPipeline } from '../pipeline/index.js';
 import { ABANDON_AFTER_TIMEOUTS, OverdueHandlers } from '../pipeline/overdue-handlers.js';
+import { publishRetry } from '../pipeline/publish-retry.js';
 import { StartMarks } from '../pipeline/start-marks.js';
 import type { PreparedWorker } from '../prepare.js';
 import { forgetSettled } from '../quarantine/forget-settled.js';
@@ -22,6 +28,9 @@ import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
 import { pauseWhileRelayLags } from './pause-for-relay.js';
 
+/** How many times the prefetch of an ordered worker is distributed among its partitions, because not all have messages. */
+const WINDOW = 4;
+
 /** The state of the part of a worker that handles messages of its queue. */
 export interface QueueState {
   consuming: boolean;
@@ -31,6 +40,8 @@ export interface QueueState {
   /** The failure of the dependency that opened the circuit breaker. */
   openCause?: string | undefined;
   pauses: readonly PauseReason[];
+  /** Subjects of which no message is handled, because too many are parked. Their partitions wait. */
+  full: readonly string[];
   /** Milliseconds until consumption resumes; undefined if that does not depend on time. */
   pausedFor?: number | undefined;
   inFlight: number;
@@ -65,24 +76,29 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
     observe: worker.observe,
   });
   const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
-  const context = pipelineContext(worker, { gate, circuitBreaker, quarantined });
+  const parking = definition.ordering && new Parking(worker.store, name, clock);
+  const ordering = parking && orderingOf(definition, parking);
+  const context = pipelineContext(worker, { gate, circuitBreaker, quarantined, ordering });
   const { overdueHandlers, unpublished, publisher } = context;
   const pipeline = workerPipeline(context);
   const onDelivery = (delivery: Delivery) => void inFlight.handle(delivery, pipeline);
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
-  gate.control(log === undefined ? [consumer] : [consumer, log]);
+  const partitions = consumePartitions(worker, onDelivery);
+  gate.control([consumer, ...(log === undefined ? [] : [log]), ...partitions]);
+  const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
   const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
   const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
 
   return {
     state: () => ({
-      consuming: consumer.consuming || releaser.isReleasing,
+      consuming: [consumer, ...partitions].every(({ consuming }) => consuming) || releaser.isReleasing,
       circuitBreaker: circuitBreaker.state,
       openFor: circuitBreaker.interruption?.for,
       openCause: circuitBreaker.cause,
       pauses: gate.reasons,
+      full: [...(parking?.full ?? [])],
       pausedFor: longest(circuitBreaker.interruption?.left, gate.errorPauseLeft),
       inFlight: inFlight.size,
       overdue: overdueHandlers.overdue,
@@ -98,10 +114,13 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       await inFlight.settledWithin(deadline);
       ending.abort(new FlotillaError('worker.revoked', 'the process ends'));
       await releasing;
+      await resuming;
       await consumer.close();
+      await Promise.all(partitions.map((partition) => partition.close()));
       await log?.close();
       await publisher.close();
       quarantined.close();
+      parking?.close();
     },
   };
 }
@@ -109,12 +128,12 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
 /** The dependencies of the worker's middleware. */
 function pipelineContext(
   worker: PreparedWorker,
-  parts: { gate: ConsumptionGate; circuitBreaker: CircuitBreaker; quarantined: QuarantineRecord },
+  parts: Pick<WorkerPipelineContext, 'gate' | 'circuitBreaker' | 'quarantined' | 'ordering'>,
 ): WorkerPipelineContext {
   const { definition, store, broker, logger, metrics, clock } = worker;
   const { name, definitions, requested, retryDelays, timeout, prefetch } = definition;
   const { signal } = worker.ending;
-  const { gate } = parts;
+  const { gate, ordering } = parts;
   const context: WorkerPipelineContext = {
     ...worker,
     ...parts,
@@ -134,6 +153,11 @@ function pipelineContext(
     startMarks: new StartMarks({ store, gate, logger, clock, signal }),
     quarantineLog: new QuarantineLog(logger),
     isHandled: async ({ key }) => key !== undefined && store.handled(key),
+    async waitForRetry(message, delay, headers) {
+      if (ordering === undefined || !isInTurn(message)) return publishRetry(context, message, delay, headers);
+      await ordering.parking.wait(message, delay, headers);
+      return true;
+    },
     onRetriesExhausted: (message, error) => commitRetriesExhausted(context, message, error),
     abandonAfterTimeouts: worker.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,
     overdueHandlers: new OverdueHandlers({
@@ -148,6 +172,14 @@ function pipelineContext(
     signal,
   };
   return context;
+}
+
+/** Consumes the partitions of an ordered worker; none for others. */
+function consumePartitions(worker: PreparedWorker, onDelivery: (delivery: Delivery) => void): PartitionConsumer[] {
+  const { definition, names, broker, clock } = worker;
+  const queues = partitionQueues(queuesOf(definition), names);
+  const prefetch = Math.min(definition.prefetch, Math.ceil((WINDOW * definition.prefetch) / queues.length));
+  return queues.map((queue) => new PartitionConsumer({ broker, queue, prefetch, onDelivery, clock }));
 }
 
 /** The longest of several waits in milliseconds; undefined if none is above 0. */

@@ -1,6 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import { matchesType, typesMatching } from '../../events/handler-types.js';
-import { keyProblem } from '../../events/handler-keys.js';
+import { keyProblem, parseHandlerKey } from '../../events/handler-keys.js';
+import { PARTITION_COUNTS } from '../../broker/messages/slot-headers.js';
 import { isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
 import type { DefinedHandler, WorkerDefinition } from './worker-definition.js';
@@ -42,6 +43,8 @@ export function checkDefinition(worker: WorkerDefinition): void {
     if (unread !== undefined) throw fail(`\`cycles\` has ${unread}, which no handler of it handles`);
     if (types.length === 0 || reason.trim() === '') throw fail('an entry of `cycles` needs types and a reason');
   }
+  const unordered = orderingProblem(worker);
+  if (unordered !== undefined) throw fail(unordered);
   for (const { pattern } of worker.handlers) {
     if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
   }
@@ -57,6 +60,27 @@ export function checkDefinition(worker: WorkerDefinition): void {
       throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
     }
   }
+}
+
+/** Why the worker cannot handle its messages in order. */
+function orderingProblem({ ordering, from, handlers, definitions }: WorkerDefinition): string | undefined {
+  if (ordering === undefined) return undefined;
+  const { by, partitions, unordered } = ordering;
+  const counts: readonly number[] = by === 'total' ? [1] : PARTITION_COUNTS;
+  if (from === 'log') return "`ordering` is for from: 'queue'; the log is in order";
+  if (!counts.includes(partitions)) return `${partitions} partitions; by ${by} there are ${counts.join(', ')}`;
+  const patterns = new Set(handlers.map(({ pattern }) => pattern));
+  const unknown = unordered.find((key) => !patterns.has(parseHandlerKey(key).pattern));
+  if (unknown !== undefined) return `\`unordered\` has ${unknown}, which is not a key of \`on\``;
+  const free = new Set(unordered.map((key) => parseHandlerKey(key).pattern));
+  for (const type of Object.keys(definitions)) {
+    const found = [...patterns].filter((pattern) => matchesType(definitions, pattern, type));
+    const [inOrder, inAny] = [found.find((pattern) => !free.has(pattern)), found.find((pattern) => free.has(pattern))];
+    if (inOrder !== undefined && inAny !== undefined) {
+      return `${type} matches ${inAny}, which is \`unordered\`, and ${inOrder}, which is not`;
+    }
+  }
+  return undefined;
 }
 
 /** Why a handler cannot receive the version that its key requests. */

@@ -13,9 +13,9 @@ import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition/
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import { checkDefinition } from './check-definition.js';
 import { dispatchTable } from './dispatch-table.js';
-import type { WorkerOptions } from './options.js';
+import type { OrderingOptions, WorkerOptions } from './options.js';
 import { emittedByCommands } from '../../aggregates/decider.js';
-import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
+import type { DefineWorker, ErasedHandler, OrderingDefinition, Worker, WorkerDefinition } from './worker-definition.js';
 
 const DEFAULT_RETRY_DELAYS = ['1s', '10s', '1m', '10m'];
 
@@ -84,7 +84,7 @@ function erase<
     migrations: options.migrations ?? [],
     prefetch: options.prefetch ?? 100,
     timeout: parseDuration(options.timeout ?? '30s'),
-    ordering: options.ordering ?? 'none',
+    ordering: orderingOf(options.ordering),
     retryDelays: (options.retry?.delays ?? DEFAULT_RETRY_DELAYS).map(parseDuration),
     circuitBreaker: {
       failures: circuitBreaker.failures ?? 5,
@@ -93,6 +93,21 @@ function erase<
     },
     ...(options.onRetriesExhausted && { onRetriesExhausted: options.onRetriesExhausted }),
   };
+}
+
+const DEFAULT_PARTITIONS = 16;
+
+function orderingOf(
+  ordering: 'none' | OrderingOptions['by'] | OrderingOptions = 'none',
+): OrderingDefinition | undefined {
+  if (ordering === 'none') return undefined;
+  const {
+    by,
+    partitions,
+    unordered = [],
+    whenExhausted = 'continue',
+  } = typeof ordering === 'string' ? { by: ordering } : ordering;
+  return { by, partitions: partitions ?? (by === 'total' ? 1 : DEFAULT_PARTITIONS), unordered, whenExhausted };
 }
 
 /** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do

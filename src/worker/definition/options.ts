@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Decider, DeclaredAggregate } from '../../aggregates/decider.js';
+import type { PartitionCount } from '../../broker/messages/slot-headers.js';
 import type { DataOf, Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Handler, TypeName } from '../../events/handler-types.js';
@@ -110,6 +111,24 @@ export interface CircuitBreakerOptions {
   maxHalfOpenAfter?: Duration;
 }
 
+/** What ends the wait of a subject behind an event that has used up its attempts. `continue`: its dead letter; the next
+ *  events of the subject are handled. `hold`: an operator, who replays the dead letter, or releases or skips it. */
+export type WhenExhausted = 'continue' | 'hold';
+
+/** In which order a worker handles messages, see `WorkerOptions.ordering`. */
+export interface OrderingOptions<P extends string = string> {
+  /** `subject`: the events of one subject in the order in which they were published, subjects concurrently. `total`: all
+   *  events in this order, one at a time. */
+  by: 'subject' | 'total';
+  /** Queues among which subjects are distributed; each is consumed by one replica at a time. Only for `subject`.
+   *  @default 16 */
+  partitions?: PartitionCount;
+  /** Keys of `on` whose messages are handled in no particular order, by all replicas. @default none */
+  unordered?: readonly P[];
+  /** @default 'continue' */
+  whenExhausted?: WhenExhausted;
+}
+
 export interface WorkerOptions<
   D extends Definitions,
   E extends TypeName<D>,
@@ -173,8 +192,9 @@ export interface WorkerOptions<
    *  has not returned after three times the limit is abandoned, and its message fails with `worker.timeout`.
    *  @default '30s' */
   timeout?: Duration;
-  /** `none`: replicas compete for messages, in no particular order. @default 'none' */
-  ordering?: 'none';
+  /** `none`: replicas compete for messages, in no particular order. Otherwise messages are handled in order, and one that
+   *  fails waits for its next attempt in the store, with the later ones of its subject behind it. @default 'none' */
+  ordering?: 'none' | OrderingOptions['by'] | OrderingOptions<NoInfer<P>>;
   retry?: { delays: readonly Duration[] };
   circuitBreaker?: CircuitBreakerOptions;
   /** Runs when an event has used up its attempts, before it is dead-lettered. Its writes and events are committed, but

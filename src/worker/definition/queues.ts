@@ -1,3 +1,4 @@
+import { parseHandlerKey } from '../../events/handler-keys.js';
 import { isWildcard, matches } from '../../events/patterns.js';
 import type { WorkerQueues } from '../../broker/topology/topology.js';
 import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
@@ -5,14 +6,35 @@ import type { WorkerDefinition } from './worker-definition.js';
 
 /** Returns the queue and bindings of a worker for the broker's topology. The queue of a worker with `from: 'log'` has
  *  no bindings: it holds only retried and replayed messages. */
-export function queuesOf({ name, from, handlers, retryDelays }: WorkerDefinition): WorkerQueues {
+export function queuesOf(worker: WorkerDefinition): WorkerQueues {
+  const { name, from, handlers, retryDelays, ordering } = worker;
   const patterns = from === 'log' ? [] : [...new Set(handlers.map(({ pattern }) => pattern))];
-  return { name, patterns, retryDelays };
+  if (ordering === undefined) return { name, patterns, retryDelays };
+  const isUnordered = (pattern: string) => unorderedPatterns(worker).includes(pattern);
+  return {
+    name,
+    patterns: patterns.filter(isUnordered),
+    retryDelays,
+    ordered: {
+      patterns: patterns.filter((pattern) => !isUnordered(pattern)),
+      partitions: ordering.partitions,
+    },
+  };
+}
+
+/** The topic patterns of the messages that an ordered worker handles in no particular order. */
+export function unorderedPatterns({ ordering }: Pick<WorkerDefinition, 'ordering'>): string[] {
+  return (ordering?.unordered ?? []).map((key) => parseHandlerKey(key).pattern);
 }
 
 /** Whether a worker has a queue. Workers that only run projections or consume the stream directly have none. */
 export function hasQueue({ handlers }: Pick<WorkerDefinition, 'handlers'>): boolean {
   return handlers.length > 0;
+}
+
+/** Whether the worker handles the messages of a type in order. */
+export function isOrdered(worker: Pick<WorkerDefinition, 'ordering'>, type: string): boolean {
+  return worker.ordering !== undefined && !unorderedPatterns(worker).some((pattern) => matches(pattern, type));
 }
 
 /** The queues of all given workers that have one. */

@@ -11,7 +11,8 @@ import type { Migration, Sql } from '../../store/store.js';
 import type { HandlerKey } from '../../events/handler-keys.js';
 import type { TypeName } from '../../events/handler-types.js';
 import type { RequestedVersions } from '../../events/read-as.js';
-import type { Context, SetupContext, WorkerOptions } from './options.js';
+import type { PartitionCount } from '../../broker/messages/slot-headers.js';
+import type { Context, OrderingOptions, SetupContext, WorkerOptions } from './options.js';
 
 /** A context without the types of its catalogue. */
 export type ErasedContext = Context<Definitions, string, unknown>;
@@ -30,6 +31,12 @@ export interface StreamWorkerContext extends StreamConsumerOptions {
   verify?: VerifyPublisher | undefined;
   /** Every type of the fleet. @default none */
   definitions?: Definitions | undefined;
+}
+
+/** How an ordered worker handles its messages: the options with their defaults. */
+export interface OrderingDefinition extends Required<Omit<OrderingOptions, 'partitions'>> {
+  /** 1 for a total order. */
+  readonly partitions: 1 | PartitionCount;
 }
 
 /** A worker as the runtime sees it: erased types, defaults filled in, durations in milliseconds. */
@@ -69,7 +76,8 @@ export interface WorkerDefinition {
   readonly migrations: readonly Migration[];
   readonly prefetch: number;
   readonly timeout: number;
-  readonly ordering: 'none';
+  /** Undefined: in no particular order. */
+  readonly ordering: OrderingDefinition | undefined;
   readonly retryDelays: readonly number[];
   readonly circuitBreaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
   readonly onRetriesExhausted?: (

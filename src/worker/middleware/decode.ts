@@ -11,7 +11,7 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 export const decode: Middleware = (next, { name, definitions, requested, route, keyOf, verify, emitters }) => {
   return (message) => {
     const { delivery } = message;
-    const envelope = parseEnvelope(delivery);
+    const envelope = message.envelope ?? parseEnvelope(delivery);
     verify?.(envelope.source, delivery.properties);
     const event = upcast(definitions, envelope, requested);
     requireTrusted(event, { definitions, emitters, origin: delivery.origin });

@@ -27,7 +27,7 @@ export function isUnreadable(error: unknown): error is FlotillaError {
 }
 
 function quarantineUnreadable(message: Message, error: FlotillaError, context: PipelineContext) {
-  const event = parseEnvelope(message.delivery);
+  const event = message.envelope ?? parseEnvelope(message.delivery);
   if (error.code === 'contract.unknown_type' && !context.isBound(event.type)) throw error;
   requireTrusted(event, { ...context, origin: message.delivery.origin });
   message.key = context.keyOf(event, message.replay);

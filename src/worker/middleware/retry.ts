@@ -1,15 +1,11 @@
 import { HEADERS, readAttempts, writeAttempts } from '../../broker/messages/headers.js';
-import { failedKey } from '../../broker/topology/topology.js';
-import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf } from '../pipeline/failure.js';
-import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
 import { eventLogFields, type Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 import { formatDuration } from '../../duration.js';
 
-/** Publishes a failed message to the retry queue of its next delay. When the delays are used up, the message is
- *  dead-lettered. */
+/** Lets a failed message wait for its next attempt. When the delays are used up, it is dead-lettered. */
 export const retry: Middleware = (next, context) => async (message) => {
   try {
     return await next(message);
@@ -17,7 +13,7 @@ export const retry: Middleware = (next, context) => async (message) => {
     const failure = failureOf(error);
     message.failure = failure;
     if (failure.disposal !== 'retry' || isStoreOrBrokerError(failure.code)) throw error;
-    const { name, names, logger, retryDelays: delays } = context;
+    const { logger, retryDelays: delays } = context;
     if (await context.isHandled(message)) return 'duplicate';
     if (!failure.counted && delays.length === 0) return 'returned';
     const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
@@ -25,19 +21,12 @@ export const retry: Middleware = (next, context) => async (message) => {
       await runRetriesExhausted(message, error, context);
       throw new PermanentError(failure.code, failure.message, { cause: error });
     }
-    const sent = await publishUntilConfirmed(context, message, {
-      exchange: names.failed(name),
-      routingKey: failedKey(delay),
-      headers: {
-        [HEADERS.attempts]: writeAttempts([
-          ...readAttempts(message.delivery.properties.headers),
-          describeAttempt(context, failure, delay),
-        ]),
-        [HEADERS.attempt]: message.attempt + (failure.counted ? 1 : 0),
-      },
+    const attempts = readAttempts(message.delivery.properties.headers);
+    const isWaiting = await context.waitForRetry(message, delay, {
+      [HEADERS.attempts]: writeAttempts([...attempts, describeAttempt(context, failure, delay)]),
+      [HEADERS.attempt]: message.attempt + (failure.counted ? 1 : 0),
     });
-    if (!sent) return 'returned';
-    failpoint('worker.retry_confirmed');
+    if (!isWaiting) return 'returned';
     logger.info(`Failed; retrying in ${formatDuration(delay)}: ${failure.message}`, {
       code: failure.code,
       ...eventLogFields(message.event),

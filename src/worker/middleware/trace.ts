@@ -8,6 +8,7 @@ const OUTCOMES: readonly DeliveryOutcome[] = [
   'duplicate',
   'ignored',
   'retried',
+  'parked',
   'dead',
   'quarantined',
   'returned',

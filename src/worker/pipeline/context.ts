@@ -1,4 +1,5 @@
 import type { DeriveId } from '../../events/ids.js';
+import type { Fields } from '../../broker/messages/amqp-fields.js';
 import type { Publisher } from '../../broker/broker.js';
 import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import type { Names } from '../../broker/topology/topology.js';
@@ -16,6 +17,7 @@ import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { QuarantineLog } from '../quarantine/quarantine-log.js';
 import type { QuarantineRecord } from '../quarantine/quarantine-record.js';
+import type { Ordering } from '../ordering/ordering.js';
 import type { OverdueHandlers } from './overdue-handlers.js';
 import type { HandleMessage, Message } from './message.js';
 import type { ConsumptionGate } from '../consumption/gate.js';
@@ -59,6 +61,9 @@ export interface PipelineContext {
   readonly instance: string;
   /** Verifies the publisher of a message. @default no verification */
   readonly verify?: VerifyPublisher | undefined;
+  /** Lets a failed message wait for its next attempt, after a delay in milliseconds, with additional headers. Resolves with
+   *  false if its delivery is lost. */
+  readonly waitForRetry: (message: Message, delay: number, headers: Fields) => Promise<boolean>;
   /** Whether the event is in the inbox, although its handling failed. */
   readonly isHandled: (message: Message) => Promise<boolean>;
   /** Runs before an event that has used up its attempts is dead-lettered. */
@@ -80,6 +85,8 @@ export interface WorkerPipelineContext extends PipelineContext {
   readonly store: Store;
   readonly quarantined: QuarantineRecord;
   readonly circuitBreaker: CircuitBreaker;
+  /** Undefined for a worker that handles messages in no particular order. */
+  readonly ordering: Ordering | undefined;
   readonly startMarks: StartMarks;
   /** The result of `setup`. */
   readonly use: unknown;

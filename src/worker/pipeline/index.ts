@@ -11,11 +11,13 @@ import { retry } from '../middleware/retry.js';
 import { runHandler } from '../middleware/run-handler.js';
 import { timeout } from '../middleware/timeout.js';
 import { trace } from '../middleware/trace.js';
+import { turn } from '../middleware/turn.js';
 
 /** The lifecycle of a delivery at a worker, outermost middleware first. `inbox` also commits the deferred writes of the
  *  handler. */
 const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
   trace,
+  turn,
   deadLetter,
   retry,
   quarantine,

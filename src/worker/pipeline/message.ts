@@ -3,6 +3,8 @@ import { HEADERS } from '../../broker/messages/headers.js';
 import { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { InboxKey } from '../../store/store.js';
+import { ParkedDelivery } from '../ordering/parked-delivery.js';
+import type { ParkedMessage } from '../ordering/parked-table.js';
 import type { Effect } from '../handler/effects.js';
 import type { Failure } from './failure.js';
 import { readReplayHeaders, type ReplayHeaders } from './replay-headers.js';
@@ -17,6 +19,12 @@ export interface Message {
   readonly receivedAt: number;
   /** The replay that sent it; undefined for a message that no replay sent. */
   readonly replay: ReplayHeaders | undefined;
+  /** The parked message that is handled; undefined for a message of a queue. */
+  readonly parked: ParkedMessage | undefined;
+  /** The key in whose order the message is handled; undefined if it is handled in no particular order. */
+  turn: string | undefined;
+  /** The event as it was received; undefined until it is read. */
+  envelope: EventEnvelope | undefined;
   /** Undefined until decoded. */
   event: EventEnvelope | undefined;
   /** The key under which the event counts as handled; undefined until decoded. */
@@ -41,6 +49,9 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     attempt: typeof attempt === 'number' && Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
     receivedAt,
     replay: readReplayHeaders(headers),
+    parked: delivery instanceof ParkedDelivery ? delivery.row : undefined,
+    turn: undefined,
+    envelope: undefined,
     event: undefined,
     key: undefined,
     hasStartMark: false,

@@ -14,7 +14,7 @@ import type { Config } from '../../../config/load-config.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
-import { hasQueue } from '../../../worker/definition/queues.js';
+import { hasQueue, queuesOfAll } from '../../../worker/definition/queues.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** Returns the users of all services of the fleet and of the operators. */
@@ -57,7 +57,7 @@ function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {
   const isAny = service === api?.store && api.emits === undefined;
   return {
     service,
-    workers: withQueue.filter((worker) => own.includes(worker)).map(({ name }) => name),
+    workers: queuesOfAll(own),
     readsLog: own.some(({ from }) => from === 'log'),
     keeps: [],
     publishes: isAny ? undefined : [...emitted, ...(service === api?.store ? (api.emits ?? []) : [])],

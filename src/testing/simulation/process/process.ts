@@ -146,6 +146,7 @@ export class SimulatedProcess implements CrashableProcess {
       done: events === '' ? '  done' : events,
       duplicate: '  was handled already',
       retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
+      parked: '  waits behind an earlier one of its subject',
       dead: `  is dead-lettered${reason}${events}`,
       quarantined: `  is quarantined${reason}`,
       returned: `  goes back to its queue${reason}`,

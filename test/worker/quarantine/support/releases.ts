@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseCatalogue, catalogue, event } from 'flotilla';
 import { z } from 'zod';
-import { createMemoryBroker } from '../../../../src/broker/memory/broker.js';
 import type { Broker, Delivery, MessageProperties } from '../../../../src/broker/broker.js';
 import { eventProperties } from '../../../../src/broker/messages/event-properties.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../../../src/events/create.js';
 import type { EventEnvelope } from '../../../../src/events/envelope.js';
@@ -18,7 +16,7 @@ import { queuesOf } from '../../../../src/worker/definition/queues.js';
 import { workerDefinitionOf, type WorkerDefinition } from '../../../../src/worker/definition/worker-definition.js';
 import type { StartWorkerOptions } from '../../../../src/worker/prepare.js';
 import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
-import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { openBroker } from '../../support/open-broker.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
 
 const n = z.strictObject({ n: z.int() });
@@ -206,19 +204,4 @@ export async function openReleases(kind: string): Promise<Releases> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function openBroker(kind: string): Promise<{ prefix: string; broker: Broker; end: () => Promise<void> }> {
-  if (kind === 'memory') {
-    const broker = createMemoryBroker();
-    return { prefix: '', broker, end: () => broker.close() };
-  }
-  const { amqpUrl, managementUrl, prefix } = await testBroker();
-  const { logger } = recordingLogger('error');
-  const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: prefix, logger });
-  const end = async () => {
-    await broker.close();
-    await cleanUp(prefix);
-  };
-  return { prefix, broker, end };
 }

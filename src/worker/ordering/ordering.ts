@@ -1,0 +1,54 @@
+import { KeyedQueue } from '../../concurrency/keyed-queue.js';
+import { Semaphore } from '../../concurrency/semaphore.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
+import { isOrdered } from '../definition/queues.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { Message } from '../pipeline/message.js';
+import type { Parking } from './parking.js';
+
+/** The key of all messages in a total order. */
+const TOTAL_KEY = '*';
+
+/** What keeps the messages of a worker in order. */
+export interface Ordering {
+  /** Runs one message of a key at a time. */
+  readonly turns: KeyedQueue;
+  /** Bounds the messages that are handled at the same time. */
+  readonly slots: Semaphore;
+  readonly parking: Parking;
+  /** The messages with the same key are handled in order; undefined if the message has none. Sets `message.envelope`. */
+  readonly keyOf: (message: Message) => string | undefined;
+  /** Whether a dead letter holds its key. */
+  readonly holds: boolean;
+}
+
+/** Undefined for a worker that handles messages in no particular order. */
+export function orderingOf(definition: WorkerDefinition, parking: Parking): Ordering | undefined {
+  const { ordering, prefetch } = definition;
+  if (ordering === undefined) return undefined;
+  return {
+    turns: new KeyedQueue(),
+    slots: new Semaphore(prefetch),
+    parking,
+    holds: ordering.whenExhausted === 'hold',
+    keyOf(message) {
+      message.envelope = envelopeOf(message);
+      if (message.envelope === undefined) return undefined;
+      const { type, subject } = message.envelope;
+      if (!isOrdered(definition, type)) return undefined;
+      return ordering.by === 'total' ? TOTAL_KEY : subject;
+    },
+  };
+}
+
+/** Undefined for a message that is no event; `decode` gives the reason. */
+function envelopeOf({ delivery }: Message): EventEnvelope | undefined {
+  try {
+    return parseEnvelope(delivery);
+  } catch (error) {
+    if (error instanceof FlotillaError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+import type { Broker, Consumer, Delivery } from '../../broker/broker.js';
+import type { Clock } from '../../concurrency/clock.js';
+
+/** Milliseconds until a partition is consumed again after a message was returned. */
+const REOPEN_MS = 250;
+
+export interface PartitionConsumerOptions {
+  broker: Broker;
+  queue: string;
+  /** Maximum number of messages in flight. */
+  prefetch: number;
+  onDelivery: (delivery: PartitionDelivery) => void;
+  clock: Pick<Clock, 'after'>;
+}
+
+/** Consumes the queue of a partition, which has a single active consumer. It never returns one message: it closes its
+ *  channel, and all unsettled messages return to the head of the queue, in order. */
+export class PartitionConsumer {
+  #session: Session | undefined;
+  #isWanted = true;
+  #prefetch: number;
+  #closing: Promise<void> = Promise.resolve();
+  #cancelReopen: (() => void) | undefined;
+
+  constructor(private readonly options: PartitionConsumerOptions) {
+    this.#prefetch = options.prefetch;
+    this.#open();
+  }
+
+  get consuming(): boolean {
+    return this.#session?.consumer.consuming ?? false;
+  }
+
+  /** Handles no further message. Those that are being handled can still be settled. */
+  cancel(): Promise<void> {
+    this.#isWanted = false;
+    this.#session?.end();
+    return Promise.resolve();
+  }
+
+  resume(prefetch = this.options.prefetch): Promise<void> {
+    this.#isWanted = true;
+    this.#prefetch = Math.min(prefetch, this.options.prefetch);
+    if (this.#session === undefined) this.#open();
+    return Promise.resolve();
+  }
+
+  /** Closes the channel, also if messages are not settled. */
+  async close(): Promise<void> {
+    this.#isWanted = false;
+    this.#cancelReopen?.();
+    this.#session?.end();
+    await this.#session?.consumer.close();
+    await this.#closing;
+  }
+
+  #open(): void {
+    const { broker, queue, onDelivery } = this.options;
+    const session = new Session(() => this.#leave(session));
+    session.consumer = broker.consume(queue, {
+      prefetch: this.#prefetch,
+      onDelivery: (delivery) => {
+        const owned = session.take(delivery);
+        if (owned !== undefined) onDelivery(owned);
+      },
+    });
+    this.#session = session;
+  }
+
+  /** Closes the channel of a session that has ended, and opens another one unless the consumer is cancelled. */
+  #leave(session: Session): void {
+    this.#closing = session.consumer
+      .close()
+      .catch(() => undefined)
+      .then(() => {
+        this.#session = undefined;
+        if (this.#isWanted) this.#cancelReopen = this.options.clock.after(REOPEN_MS, () => this.#reopen());
+      });
+  }
+
+  #reopen(): void {
+    if (this.#isWanted && this.#session === undefined) this.#open();
+  }
+}
+
+/** The messages of one channel. */
+class Session {
+  consumer!: Consumer;
+  #open = 0;
+  #hasEnded = false;
+
+  constructor(private readonly onEmpty: () => void) {}
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Undefined after the end: the message stays unsettled. */
+  take(delivery: Delivery): PartitionDelivery | undefined {
+    if (this.#hasEnded) return undefined;
+    this.#open += 1;
+    return new PartitionDelivery(delivery, this);
+  }
+
+  /** No further message may be handled. Calls back when all that are being handled are settled. */
+  end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#open === 0) this.onEmpty();
+  }
+
+  settled(): void {
+    this.#open -= 1;
+    if (this.#hasEnded && this.#open === 0) this.onEmpty();
+  }
+}
+
+/** A message of a partition. Returning it ends the session of its channel. */
+export class PartitionDelivery implements Delivery {
+  #isSettled = false;
+
+  constructor(
+    private readonly delivery: Delivery,
+    private readonly session: Session,
+  ) {}
+
+  /** Whether it must not be handled any more, because an earlier message may be delivered again before it. */
+  get isOver(): boolean {
+    return this.session.hasEnded;
+  }
+
+  get queue(): string {
+    return this.delivery.queue;
+  }
+
+  get exchange(): string {
+    return this.delivery.exchange;
+  }
+
+  get routingKey(): string {
+    return this.delivery.routingKey;
+  }
+
+  get body(): Uint8Array {
+    return this.delivery.body;
+  }
+
+  get properties(): Delivery['properties'] {
+    return this.delivery.properties;
+  }
+
+  get redelivered(): boolean {
+    return this.delivery.redelivered;
+  }
+
+  get origin(): Delivery['origin'] {
+    return this.delivery.origin;
+  }
+
+  get lost(): AbortSignal {
+    return this.delivery.lost;
+  }
+
+  ack(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.delivery.ack();
+    this.session.settled();
+  }
+
+  requeue(): void {
+    this.session.end();
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.session.settled();
+  }
+}

@@ -1,0 +1,116 @@
+import { Wakeup } from '../../concurrency/wakeup.js';
+import { messageOf } from '../../errors.js';
+import { runAsLeader } from '../../store/leases/leader-loop.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
+import type { InFlightMessages } from '../consumption/in-flight.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
+import type { HandleMessage } from '../pipeline/message.js';
+import type { PreparedWorker } from '../prepare.js';
+import { ParkedDelivery } from './parked-delivery.js';
+import { nextHeads, type ParkedMessage } from './parked-table.js';
+import { parkingTopic } from './parking.js';
+
+/** How often the parked messages are looked at without a notification. */
+const POLL_INTERVAL_MS = 5_000;
+const FAULT_PAUSE_MS = 500;
+const LEASE_TTL_MS = 5_000;
+
+export interface ResumeLoopOptions {
+  worker: PreparedWorker;
+  context: WorkerPipelineContext;
+  pipeline: HandleMessage;
+  inFlight: InFlightMessages;
+}
+
+/** Handles the parked messages that are due, in order for each key: in one process at a time, the holder of the lease
+ *  `ordering:<worker>`. Without parked messages, no process holds it. */
+export class ResumeLoop {
+  readonly #wakeup = new Wakeup();
+  readonly #faults: FaultLog;
+  /** The keys of which a message is being handled. */
+  readonly #running = new Map<string, Promise<void>>();
+  #hasFailed = false;
+
+  constructor(private readonly options: ResumeLoopOptions) {
+    this.#faults = new FaultLog(options.worker.logger);
+  }
+
+  /** Resolves when the signal of the context aborts. Never rejects. */
+  async run(): Promise<void> {
+    const { worker, context } = this.options;
+    const { signal, gate, name } = context;
+    const wake = () => this.#wakeup.notify();
+    const stopListening = [worker.store.onNotify(parkingTopic(name), wake), gate.onChange(wake)];
+    signal.addEventListener('abort', wake);
+    while (!signal.aborted) {
+      let wait = POLL_INTERVAL_MS;
+      try {
+        if (gate.isOpen) wait = await this.#round();
+        this.#faults.recovered('Parked messages are handled again');
+      } catch (error) {
+        wait = FAULT_PAUSE_MS;
+        if (!signal.aborted)
+          this.#faults.failed('Parked messages could not be handled; retrying', { error: messageOf(error) });
+      }
+      if (!signal.aborted) await this.#wakeup.wait(wait);
+    }
+    signal.removeEventListener('abort', wake);
+    for (const stop of stopListening) stop();
+  }
+
+  /** Handles what is due. Resolves with the milliseconds until the next message is due, at most the poll interval. */
+  async #round(): Promise<number> {
+    const wait = await this.#untilDue();
+    if (wait > 0) return wait;
+    const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS } = this.options.worker;
+    const { name: worker, signal: ending } = this.options.context;
+    const name = `ordering:${worker}`;
+    const done = new AbortController();
+    const signal = AbortSignal.any([ending, done.signal]);
+    await runAsLeader({ store, name, holder: instance, ttl, logger, signal }, async (_lease, leading) => {
+      await this.#lead(leading);
+      done.abort();
+    });
+    if (ending.aborted) return 0;
+    // a lease for which this process does not compete any more is not vacant
+    await store.releaseLease({ name, holder: instance, epoch: 0 });
+    return this.#hasFailed ? FAULT_PAUSE_MS : 0;
+  }
+
+  /** Handles messages until none is due, or the worker pauses. */
+  async #lead(leading: AbortSignal): Promise<void> {
+    const { gate, clock } = this.options.context;
+    this.#hasFailed = false;
+    while (!leading.aborted && gate.isOpen && !this.#hasFailed) {
+      const due = (await this.#heads()).filter(({ dueAt, key }) => dueAt <= clock.now() && !this.#running.has(key));
+      for (const row of due) this.#start(row, leading);
+      if (this.#running.size === 0) break;
+      await Promise.race(this.#running.values());
+    }
+    await Promise.all(this.#running.values());
+  }
+
+  #start(row: ParkedMessage, leading: AbortSignal): void {
+    const { worker, context, pipeline, inFlight } = this.options;
+    const delivery = new ParkedDelivery(row, worker.names.queue(context.name), leading);
+    const handled = inFlight
+      .handle(delivery, pipeline)
+      .then((outcome) => {
+        if (outcome === 'returned') this.#hasFailed = true;
+      })
+      .finally(() => this.#running.delete(row.key));
+    this.#running.set(row.key, handled);
+  }
+
+  async #untilDue(): Promise<number> {
+    const [first] = await nextHeads(this.options.worker.store.query, this.options.context.name, 1);
+    if (first === undefined) return POLL_INTERVAL_MS;
+    return Math.min(POLL_INTERVAL_MS, Math.max(0, first.dueAt - this.options.context.clock.now()));
+  }
+
+  /** Beyond those that are being handled, which are among the first ones. */
+  #heads(): Promise<ParkedMessage[]> {
+    const { store, definition } = this.options.worker;
+    return nextHeads(store.query, definition.name, this.#running.size + definition.prefetch);
+  }
+}

@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { baseCatalogue, catalogue, event } from 'flotilla';
+import { z } from 'zod';
+import type { Broker, OutgoingMessage } from '../../../../src/broker/broker.js';
+import { eventProperties } from '../../../../src/broker/messages/event-properties.js';
+import { namesFor, topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
+import { createEvent, originContext } from '../../../../src/events/create.js';
+import type { EventEnvelope } from '../../../../src/events/envelope.js';
+import type { Store } from '../../../../src/store/store.js';
+import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
+import { createMetrics } from '../../../../src/telemetry/metrics.js';
+import type { OrderingOptions } from '../../../../src/worker/definition/options.js';
+import { queuesOf } from '../../../../src/worker/definition/queues.js';
+import { workerDefinitionOf, type WorkerDefinition } from '../../../../src/worker/definition/worker-definition.js';
+import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
+import { recordingLogger } from '../../../support/recording-logger.js';
+import { openBroker } from '../../support/open-broker.js';
+
+const { defineWorker, definitions } = catalogue(baseCatalogue, {
+  'step.taken': event({ 1: z.strictObject({ n: z.int() }) }),
+  'step.seen': event({ 1: z.strictObject({ n: z.int() }) }),
+});
+
+export interface StepperOptions {
+  ordering?: OrderingOptions<'step.taken' | 'step.seen'>;
+  prefetch?: number;
+  delays?: string[];
+  /** Called with each event that is handled. */
+  handle?: (step: { subject: string; n: number; attempt: number }) => Promise<void> | void;
+}
+
+/** An ordered worker that records in its store what it has handled, in order. */
+export function stepper({
+  ordering = { by: 'subject', partitions: 4 },
+  prefetch,
+  delays = ['20ms', '20ms'],
+  handle,
+}: StepperOptions = {}) {
+  return workerDefinitionOf(
+    defineWorker({
+      name: 'stepper',
+      ordering,
+      ...(prefetch !== undefined && { prefetch }),
+      retry: { delays },
+      circuitBreaker: { failures: 3, halfOpenAfter: '50ms' },
+      migrations: [{ name: '1', sql: 'create table steps (place integer primary key, note text not null)' }],
+      on: {
+        'step.taken': async ({ subject, data: { n } }, ctx) => {
+          await handle?.({ subject, n, attempt: ctx.attempt });
+          ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`${subject} ${n}`})`));
+        },
+        'step.seen': async ({ subject, data: { n } }, ctx) => {
+          await handle?.({ subject, n, attempt: ctx.attempt });
+          ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`seen ${subject} ${n}`})`));
+        },
+      },
+    }),
+  );
+}
+
+/** Replicas of an ordered worker with one store, on one broker. */
+export interface Steppers {
+  broker: Broker;
+  names: Names;
+  log: ReturnType<typeof recordingLogger>;
+  /** Reads and changes the store like another process. */
+  store: Store;
+  start: (definition: WorkerDefinition) => Promise<RunningWorker & { end: () => Promise<void> }>;
+  /** Publishes an event as a service of the fleet does. */
+  publish: (
+    subject: string,
+    n: number,
+    change?: (message: OutgoingMessage) => OutgoingMessage,
+    type?: string,
+  ) => Promise<EventEnvelope>;
+  /** What was handled, in order: `a 1`. */
+  steps: () => Promise<string[]>;
+  ready: (queue: string) => Promise<number>;
+  close: () => Promise<void>;
+}
+
+/** @param kind `memory` or `rabbitmq` */
+export async function openSteppers(kind: string, definition = stepper()): Promise<Steppers> {
+  const { prefix, broker, end } = await openBroker(kind);
+  const names = namesFor(prefix);
+  await broker.applyTopology(
+    topologyOf([queuesOf(definition)], { prefix, log: { maxAge: '1h', maxBytes: 20_000_000 }, unroutedMax: 100 }),
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-ordered-'));
+  const metrics = createMetrics();
+  const log = recordingLogger('debug');
+  const running = new Set<() => Promise<void>>();
+  const stores = new Set<Store>();
+  let started = 0;
+  const publisher = broker.createPublisher();
+  await publisher.ready();
+  const openStore = async () => {
+    const store = await openSqliteStore({ service: 'stepper', path: join(folder, 'stepper.db') });
+    stores.add(store);
+    return store;
+  };
+  const store = await openStore();
+  return {
+    broker,
+    names,
+    log,
+    store,
+    async start(worker) {
+      const instance = `stepper-${(started += 1)}`;
+      const own = await openStore();
+      const runs = await startWorker(worker, {
+        ...{ store: own, broker, prefix, instance, logger: log.logger, metrics, leaseTtl: 1_000 },
+      });
+      const stop = async () => {
+        if (running.delete(stop)) await runs.stop(5_000);
+      };
+      running.add(stop);
+      return { ...runs, end: stop };
+    },
+    async publish(subject, n, change = (message) => message, type = 'step.taken') {
+      const sent = createEvent(definitions, type, { n }, originContext({ source: 'test', subject }));
+      const { correlationid: correlationId, time } = sent;
+      await publisher.publish(
+        change({
+          exchange: names.events,
+          routingKey: type,
+          body: Buffer.from(JSON.stringify(sent)),
+          properties: eventProperties({ ...sent, correlationId, time: Date.parse(time) }),
+          mandatory: true,
+        }),
+      );
+      return sent;
+    },
+    steps: async () =>
+      (await store.query<{ note: string }>`SELECT note FROM steps ORDER BY place`).map(({ note }) => note),
+    ready: async (queue) => (await broker.queueDepth(queue))?.ready ?? 0,
+    async close() {
+      await Promise.all([...running].map((stop) => stop()));
+      await publisher.close();
+      await end();
+      await Promise.all([...stores].map((each) => each.close()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
