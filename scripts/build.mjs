@@ -8,7 +8,7 @@ import { attached } from './run.mjs';
 import { copyStaticFiles } from './static-files.mjs';
 import { exitWith } from './step.mjs';
 
-// Bundles the release, with type checks and declarations. In a checkout, `bin/flotilla` bundles without them.
+// Bundles the release, with type checks and declarations of the library. In a checkout, `bin/flotilla` bundles without them.
 try {
   await ensureNode();
   await ensurePackages();
