@@ -1,12 +1,16 @@
 import { testCluster } from '../support/cluster.js';
-import { killEachNode } from './scenarios/cluster.js';
+import { killNodes } from './scenarios/cluster.js';
 import { seedOf } from './support/random.js';
 
 describe('a cluster of three RabbitMQ nodes', function () {
   this.timeout(600_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`ships every order, charged once, while each node is killed in turn (CHAOS_SEED=${seed})`, async () => {
-    await killEachNode({ prefix: 't-cluster-', seed, orders: 12, cluster: await testCluster() });
+  // `npm run chaos` kills each node
+  const node = seed % 3;
+
+  it(`ships every order, charged once, while node ${node} is killed (CHAOS_SEED=${seed})`, async () => {
+    const cluster = await testCluster();
+    await killNodes({ prefix: 't-cluster-', seed, orders: 4, nodes: [node], cluster });
   });
 });

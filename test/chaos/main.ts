@@ -3,14 +3,14 @@ import { cleanUpOnSignal } from '../support/clean-up.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
-import { killEachNode } from './scenarios/cluster.js';
+import { killNodes } from './scenarios/cluster.js';
 import { killAtFailpoints, POINTS, rolesPassing, type Kill } from './scenarios/failpoints.js';
 import { decodeHostileMessages } from './scenarios/hostile-messages.js';
 import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
 import { killAmidCommits } from './scenarios/killed-store.js';
 import { killProjections } from './scenarios/killed-projection.js';
 import { killTheSupervisor } from './scenarios/killed-supervisor.js';
-import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
+import { gatewayOutage, tokensOfAllKinds, withBreaker } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
 import { allFaults, findFaults } from './scenarios/operator.js';
@@ -178,20 +178,22 @@ try {
     return 'before its start, blocked, stopped';
   });
   await part('cluster, each node killed in turn', async () => {
-    await killEachNode({ prefix: 't-cluster-', seed, say, orders: 200 });
+    await killNodes({ prefix: 't-cluster-', seed, say, orders: 200 });
     return '200 orders shipped, each charged once';
   });
   await part('gateway outage', async () => {
-    await gatewayOutage({ ...run('outage'), orders: 40, probes: 9 });
+    await withBreaker(run('outage'), (outage) => gatewayOutage(outage, { say, orders: 40, probes: 9 }));
     return '9 failed probes';
   });
   await part('tok_down among good ones', async () => {
-    await tokensOfAllKinds({ ...run('down'), down: 10, end: 'stuck' });
+    await withBreaker(run('down'), (among) => tokensOfAllKinds(among, { say, down: 10, end: 'stuck' }));
     return '10 of them';
   });
   await part('tok_down among good ones, given up', async () => {
     const env = { SAGA_TIMEOUT: '40s', SAGA_RETRY_DELAYS: '1s' };
-    await tokensOfAllKinds({ ...run('given-up'), env, down: 10, end: 'given up' });
+    await withBreaker({ ...run('given-up'), env }, (among) =>
+      tokensOfAllKinds(among, { say, down: 10, end: 'given up' }),
+    );
     return '10 of them';
   });
   await part('bad input', async () => {

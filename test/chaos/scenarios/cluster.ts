@@ -9,15 +9,17 @@ export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'sa
   orders: number;
   /** A running cluster, of which every node runs afterwards. @default one that is removed afterwards */
   cluster?: TestCluster;
+  /** The indexes of the nodes to kill. @default each */
+  nodes?: readonly number[];
 }
 
 /** RabbitMQ 4.3 holds unacknowledged messages of a dead node for a minute. */
 const LIMIT = { limit: 180_000, every: 200 };
 
-/** Places orders on a cluster of three RabbitMQ nodes. Kills each node in turn with orders in flight, and restarts
- *  it once these and further orders are shipped without it. Each order is charged once, and no process of the fleet
- *  is restarted. */
-export async function killEachNode({ orders, say, ...options }: ClusterOptions): Promise<void> {
+/** Places orders on a cluster of three RabbitMQ nodes. Kills each of the given nodes in turn with orders in flight, and
+ *  restarts it once these and further orders are shipped without it. Each order is charged once, and no process of the
+ *  fleet is restarted. */
+export async function killNodes({ orders, say, nodes, ...options }: ClusterOptions): Promise<void> {
   const cluster = options.cluster ?? (await ownCluster());
   try {
     const listOf = (url: 'amqpUrl' | 'managementUrl') => cluster.nodes.map((node) => node[url]).join(',');
@@ -29,8 +31,9 @@ export async function killEachNode({ orders, say, ...options }: ClusterOptions):
       for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, orders * 4);
       await customers.register();
       const isShipped = async (id: string) => (await customers.statusOf(id)) === 'shipped';
-      const half = Math.ceil(orders / (2 * cluster.nodes.length));
-      for (const [index, { name }] of cluster.nodes.entries()) {
+      const killed = [...cluster.nodes.entries()].filter(([index]) => nodes?.includes(index) ?? true);
+      const half = Math.ceil(orders / (2 * killed.length));
+      for (const [index, { name }] of killed) {
         const inFlight = place(run, half);
         say?.(`kill -9 ${name}`);
         await cluster.kill(index);
