@@ -11,7 +11,7 @@ import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 import { eventually } from '../support/eventually.js';
 
-const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/flotilla', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 type Entry = Record<string, unknown>;
@@ -27,10 +27,11 @@ function entriesOf(output: string): Entry[] {
 async function startUp(env: NodeJS.ProcessEnv) {
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const data = await mkdtemp(join(tmpdir(), 'flotilla-json-'));
-  const child = spawn(process.execPath, [...process.execArgv, program, 'up'], {
+  const child = spawn(process.execPath, [program, 'up'], {
     cwd: root,
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DATA_DIR: data,
       AMQP_URL: amqpUrl,
       AMQP_MANAGEMENT_URL: managementUrl,

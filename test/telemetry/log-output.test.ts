@@ -12,7 +12,7 @@ import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
 
 const fixture = fileURLToPath(new URL('fixtures/logging-process.ts', import.meta.url));
-const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/flotilla', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A stream that continues after an error, like standard error. */
@@ -89,10 +89,11 @@ describe('log lines that cannot be written', function () {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const data = await mkdtemp(join(tmpdir(), 'flotilla-logs-'));
     const full = openSync('/dev/full', 'w');
-    const child = spawn(process.execPath, [...process.execArgv, program, 'up'], {
+    const child = spawn(process.execPath, [program, 'up'], {
       cwd: root,
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         DATA_DIR: data,
         AMQP_URL: amqpUrl,
         AMQP_MANAGEMENT_URL: managementUrl,

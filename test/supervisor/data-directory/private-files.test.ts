@@ -80,7 +80,8 @@ describe('the files of a fleet', () => {
 
   it('are created private by a command-line process, with any umask', async () => {
     const umask = process.umask(0);
-    const child = fork(join(root, 'src/cli/main.ts'), ['sandbox'], {
+    const child = fork(join(root, 'bin/flotilla'), ['sandbox'], {
+      execArgv: [],
       cwd: root,
       env: { ...process.env, DATA_DIR: dataDir, SANDBOX_PORT: '0', SANDBOX_SMTP_PORT: '0', LOG_LEVEL: 'error' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
