@@ -1,34 +1,46 @@
 import { z } from 'zod';
 
-/** Texts of `length` characters that are slow for patterns and algorithms of superlinear time. */
+/** Texts that are slow for patterns and algorithms of superlinear time. `of` repeats a unit up to the length. */
+const TEXTS: Readonly<Record<string, (of: (unit: string) => string) => string>> = {
+  'spaces and a line break': (of) => `${of(' ')}\n`,
+  'letters and a line break': (of) => `${of('a')}\n`,
+  'blank lines': (of) => of(' \n'),
+  'one letter': (of) => of('a'),
+  'capital letters': (of) => of('A'),
+  'at signs': (of) => of('@'),
+  digits: (of) => of('1'),
+  dots: (of) => of('.'),
+  'dotted words': (of) => of('a.'),
+  'the beginning of an address': (of) => `a@${of('a-')}`,
+  'labels of a domain': (of) => `a@${of('a.')}!`,
+  'the beginning of a time': (of) => `2026-01-01T00:00:00.${of('1')}`,
+  dashes: (of) => of('-'),
+  'hexadecimal digits': (of) => of('0f-'),
+  hashes: (of) => of('#.'),
+  quotes: (of) => of('"'),
+  backslashes: (of) => of('\\'),
+  'percent signs': (of) => of('%25'),
+  brackets: (of) => of('['),
+  'control characters': (of) => of('\u0000'),
+  'line separators': (of) => of('\u2028'),
+  'astral characters': (of) => of('\u{1f600}'),
+  'lone surrogates': (of) => of('\ud800'),
+  'combining characters': (of) => of('e\u0301'),
+};
+
+/** The names of adversarial texts. */
+export const textShapes = Object.keys(TEXTS);
+
+/** A text of `length` characters. */
+export function adversarialText(shape: string, length: number): string {
+  const text = TEXTS[shape];
+  if (text === undefined) throw new Error(`no such shape: ${shape}`);
+  return text((unit) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length));
+}
+
+/** Texts of `length` characters by shape. */
 export function adversarialTexts(length: number): Record<string, string> {
-  const of = (unit: string) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
-  return {
-    'spaces and a line break': `${of(' ')}\n`,
-    'letters and a line break': `${of('a')}\n`,
-    'blank lines': of(' \n'),
-    'one letter': of('a'),
-    'capital letters': of('A'),
-    'at signs': of('@'),
-    digits: of('1'),
-    dots: of('.'),
-    'dotted words': of('a.'),
-    'the beginning of an address': `a@${of('a-')}`,
-    'labels of a domain': `a@${of('a.')}!`,
-    'the beginning of a time': `2026-01-01T00:00:00.${of('1')}`,
-    dashes: of('-'),
-    'hexadecimal digits': of('0f-'),
-    hashes: of('#.'),
-    quotes: of('"'),
-    backslashes: of('\\'),
-    'percent signs': of('%25'),
-    brackets: of('['),
-    'control characters': of('\u0000'),
-    'line separators': of('\u2028'),
-    'astral characters': of('\u{1f600}'),
-    'lone surrogates': of('\ud800'),
-    'combining characters': of('e\u0301'),
-  };
+  return Object.fromEntries(textShapes.map((shape) => [shape, adversarialText(shape, length)]));
 }
 
 /** The supported part of JSON Schema. */
@@ -51,8 +63,14 @@ export interface Filling {
 
 /** A value with the structure of a schema that may violate its other constraints, of any size. */
 export function filled(schema: z.ZodType, filling: Filling): unknown {
-  return fill(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema, filling);
+  let json = jsonSchemas.get(schema);
+  json ??= z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  jsonSchemas.set(schema, json);
+  return fill(json, filling);
 }
+
+/** The conversion takes longer than to fill a schema. */
+const jsonSchemas = new WeakMap<z.ZodType, JsonSchema>();
 
 function fill({ type, anyOf, oneOf, items, properties }: JsonSchema, filling: Filling): unknown {
   const { text, elements, fields } = filling;
@@ -79,14 +97,14 @@ function fill({ type, anyOf, oneOf, items, properties }: JsonSchema, filling: Fi
   }
 }
 
-/** Named fillings of about `length` characters in total, or that repeat one text of that length. */
-export function fillings(length: number): Record<string, Filling> {
-  const texts = Object.entries(adversarialTexts(length));
-  return {
-    ...Object.fromEntries(texts.map(([name, text]) => [name, { text, elements: 1, fields: 0 }])),
-    'many elements': { text: 'a', elements: Math.floor(length / 64), fields: 0 },
-    'many fields': { text: 'a', elements: 1, fields: Math.floor(length / 64) },
-  };
+/** The names of fillings. */
+export const fillingShapes = [...textShapes, 'many elements', 'many fields'];
+
+/** A filling of about `length` characters in total, or that repeats one text of that length. */
+export function fillingOf(shape: string, length: number): Filling {
+  if (shape === 'many elements') return { text: 'a', elements: Math.floor(length / 64), fields: 0 };
+  if (shape === 'many fields') return { text: 'a', elements: 1, fields: Math.floor(length / 64) };
+  return { text: adversarialText(shape, length), elements: 1, fields: 0 };
 }
 
 const SIZES = [2 ** 14, 2 ** 17, 2 ** 20];
