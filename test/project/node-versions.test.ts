@@ -83,7 +83,8 @@ describe('the supported versions of Node.js', () => {
   });
 
   for (const [major, version] of Object.entries(releases)) {
-    if (version === process.versions.node) continue;
+    // this run tests its own version
+    if (process.versions.node.startsWith(`${major}.`)) continue;
     it(`pass the store contract and the publish and subscribe tests on Node.js ${major}`, async function () {
       this.timeout(300_000);
       const { amqpUrl, managementUrl } = await testBroker();
