@@ -1,5 +1,6 @@
 import { testCluster } from '../support/cluster.js';
 import { killNodes } from './scenarios/cluster.js';
+import { ROLES_TOGETHER } from './support/chaos-fleet.js';
 import { seedOf } from './support/random.js';
 
 describe('a cluster of three RabbitMQ nodes', function () {
@@ -11,6 +12,6 @@ describe('a cluster of three RabbitMQ nodes', function () {
 
   it(`ships every order, charged once, while node ${node} is killed (CHAOS_SEED=${seed})`, async () => {
     const cluster = await testCluster();
-    await killNodes({ prefix: 't-cluster-', seed, orders: 4, nodes: [node], cluster });
+    await killNodes({ prefix: 't-cluster-', roles: ROLES_TOGETHER, seed, orders: 4, nodes: [node], cluster });
   });
 });

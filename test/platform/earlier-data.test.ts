@@ -10,7 +10,7 @@ import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import type { HistoryReport } from '../../src/runtime/history/check-history.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { ChaosFleet } from '../chaos/support/chaos-fleet.js';
+import { ChaosFleet, ROLES_TOGETHER } from '../chaos/support/chaos-fleet.js';
 import { earlier, restoreEarlierData } from '../support/earlier-data/restore.js';
 import { eventually } from '../support/eventually.js';
 import { testBroker } from '../support/rabbitmq.js';
@@ -79,7 +79,7 @@ describe('platform: stores of an earlier release', function () {
 
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'flotilla-earlier-'));
-    fleet = await ChaosFleet.create({ ...(await testBroker()), dataDir });
+    fleet = await ChaosFleet.create({ ...(await testBroker()), roles: ROLES_TOGETHER, dataDir });
     restoreEarlierData(dataDir, (store, service) => {
       if (service === 'core') removeCurrency(store, accepted);
       if (service === 'ops') addDeadLetter(store);

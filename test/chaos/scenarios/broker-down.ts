@@ -2,11 +2,10 @@ import { createManagement } from '../../../src/broker/rabbitmq/management/manage
 import { rabbitmqctl, type RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import { ROLES } from '../support/chaos-fleet.js';
 import { freePorts } from '../support/ports.js';
 import { eventually } from '../../support/eventually.js';
 
-export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
+export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'roles' | 'seed' | 'say'> {
   /** Also stops the broker cleanly and restarts it, as an upgrade does. */
   thorough: boolean;
 }
@@ -23,7 +22,7 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
   try {
     await withFleet({ ...options, ...urls, ownBroker: true }, async (run) => {
       const { fleet, customers, random } = run;
-      const shuffled = Object.keys(ROLES).sort(() => random.next() - 0.5);
+      const shuffled = fleet.roles.sort(() => random.next() - 0.5);
       options.say?.(`without a broker, started in the order ${shuffled.join(', ')}`);
       const pids = fleet.launch(shuffled).map(({ pid }) => pid);
       const orderAndSee = async (when: string) => {

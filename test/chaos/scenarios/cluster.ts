@@ -4,7 +4,7 @@ import { settled, settledForGood, withFleet, type ChaosRun, type RunOptions } fr
 import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 
-export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
+export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'roles' | 'seed' | 'say'> {
   /** The minimum number of orders in total. */
   orders: number;
   /** A running cluster, of which every node runs afterwards. @default one that is removed afterwards */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { eventually } from '../../support/eventually.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
+import { workers } from '../support/stores.js';
 
 /** A small file system; the data of the external services is linked to a larger one. */
 export async function withSmallDisk<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -51,7 +52,7 @@ export async function fillTheDisk(options: RunOptions): Promise<void> {
         return status !== 201;
       };
       await eventually('an order is refused because the disk is full', isRefused, { every: 0 });
-      const workersSay = () => ['doers', 'readers', 'talkers'].some((role) => isFull(fleet.process(role).said));
+      const workersSay = () => workers.some(({ name }) => isFull(fleet.processOf(name).said));
       await eventually('a worker says that its disk is full', async () => (await isRefused()) && workersSay());
       for (let n = 0; n < 20; n += 1) await isRefused();
       options.say?.(

@@ -41,14 +41,15 @@ export async function gatewayOutage(
   const orders = [];
   for (let n = 0; n < options.orders; n += 1) orders.push(await customers.order('tok_ok', ['item_1']));
 
-  const opened = () => fleet.process('doers').said.split('Circuit breaker open').length - 1;
+  const payment = fleet.processOf('payment');
+  const opened = () => payment.said.split('Circuit breaker open').length - 1;
   await eventually('the breaker opens', () => opened() > 0);
   await eventually('/readyz tells the breaker', async () => {
-    const response = await fetch(`${fleet.process('doers').url}/readyz`);
+    const response = await fetch(`${payment.url}/readyz`);
     return response.status === 503 && /payment.*breaker (open|half-open)/.test(await response.text());
   });
   await eventually('/metrics report the circuit breaker', async () => {
-    const text = await (await fetch(`${fleet.process('doers').url}/metrics`)).text();
+    const text = await (await fetch(`${payment.url}/metrics`)).text();
     return /breaker_state\{worker="payment"\} [12]/.test(text);
   });
   await eventually(`${options.probes} probes have failed`, () => opened() > options.probes);
@@ -59,11 +60,11 @@ export async function gatewayOutage(
   // exits with 1, because a process with an open circuit breaker is not ready
   const report = await fleet.command('status', '--json').catch((error: { stdout: string }) => error.stdout);
   const { items } = JSON.parse(report) as Status;
-  const payment = items.find(({ worker }) => worker === 'payment');
-  if (payment === undefined) throw new Error('status does not list payment');
-  const kept = payment.ready + payment.inFlight + payment.retrying.reduce((sum, { ready }) => sum + ready, 0);
-  options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${payment.breaker}`);
-  if (payment.dead > 0) throw new Error(`${payment.dead} dead letters of payment while the gateway is down`);
+  const status = items.find(({ worker }) => worker === 'payment');
+  if (status === undefined) throw new Error('status does not list payment');
+  const kept = status.ready + status.inFlight + status.retrying.reduce((sum, { ready }) => sum + ready, 0);
+  options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${status.breaker}`);
+  if (status.dead > 0) throw new Error(`${status.dead} dead letters of payment while the gateway is down`);
 
   await setOutage(fleet, 'gateway', false);
   await settled(run);

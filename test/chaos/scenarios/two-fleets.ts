@@ -1,18 +1,10 @@
+import { ROLES_TOGETHER } from '../support/chaos-fleet.js';
 import { settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import { workers } from '../support/stores.js';
-
-/** Few processes are enough, because the test is about the broker. */
-const ROLES = {
-  api: ['api'],
-  sandbox: ['sandbox'],
-  keeper: ['keeper'],
-  workers: ['worker', ...workers.map(({ name }) => name)],
-} as const;
 
 /** Two concurrent fleets on one broker, the name of one being a prefix of the other's. The totals of each contain no
  *  event, charge or mail of the other. */
 export async function shareABroker(options: RunOptions, orders: number): Promise<void> {
-  const first = { ...options, roles: ROLES };
+  const first = { ...options, roles: ROLES_TOGETHER };
   const second = { ...first, prefix: `${options.prefix}b-`, seed: options.seed + 1 };
   // the second fleet ends first, because the cleanup of the first matches its names, too
   await withFleet(first, async (one) =>

@@ -27,6 +27,14 @@ export const ROLES = {
   talkers: ['worker', 'email', 'order-choreography', 'order-saga', 'journal'],
 } as const;
 
+/** All workers in one process: enough where no process of a worker is killed. */
+export const ROLES_TOGETHER = {
+  api: ['api'],
+  sandbox: ['sandbox'],
+  keeper: ['keeper'],
+  workers: ['worker', ...workers.map(({ name }) => name)],
+} as const;
+
 /** Every worker in a separate process. */
 export const ROLES_APART = {
   api: ['api'],
@@ -118,6 +126,12 @@ export class ChaosFleet {
     const found = this.#running.get(role);
     if (found === undefined) throw new Error(`${role} was never started`);
     return found;
+  }
+
+  /** The process that runs a worker. */
+  processOf(worker: string): ChaosProcess {
+    const role = this.roles.find((each) => this.#rolesOf()[each]?.includes(worker));
+    return this.process(role ?? worker);
   }
 
   /** The roles whose process has exited or was killed. */
