@@ -11,6 +11,6 @@ describe('kill -9 of any process under load', function () {
 
   it(`completes every order confirmed with 201 once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
     const broker = await testBroker();
-    await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 40, kills: 6, pause: [200, 1500] });
+    await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 30, kills: 4, pause: [200, 1500] });
   });
 });

@@ -12,7 +12,7 @@ describe('sagas with short time-outs, under kill -9 and outages', function () {
       seed,
       orders: 30,
       customers: 4,
-      kills: 6,
+      kills: 4,
       pause: [100, 700],
       absence: [0, 1500],
       outage: 3000,
