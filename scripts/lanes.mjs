@@ -8,13 +8,20 @@ import { say, seconds } from './step.mjs';
 /** Prefixes of paths in `test/` that share one run, the longest run first: the last runs are short, so that all
  *  processes finish at about the same time. The other tests form a last run. */
 const RUNS = [
+  // the files share one cluster, and wait for its nodes most of the time
+  [
+    'chaos/cluster',
+    'broker/rabbitmq/cluster',
+    'broker/rabbitmq/cluster-failover',
+    'observability/broker/cluster-status',
+  ],
   ['docs', 'project/package.test'], // both need the packed package
   ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
-  ['chaos/cluster', 'broker', 'client', 'observability/broker'], // one cluster serves several files
   ['chaos'],
   ['cli'],
-  ['platform', 'workers', 'testing'],
+  ['broker', 'client'],
   ['project', 'examples', 'observability', 'runtime'],
+  ['platform', 'workers', 'testing'],
   ['supervisor'],
   ['store', 'contract', 'projections', 'sagas'],
   ['outbox', 'event-log', 'journal'],

@@ -30,8 +30,8 @@ try {
   if (!unit && isAboutPages) await ensureChromium('The pages of the API are tested in a browser');
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
-  // tests with a broker often wait for it, which leaves processor time to another run
-  const lanes = Math.min(3, availableParallelism() + 1);
+  // a run with a broker waits for a third of its time, which leaves processor time to others
+  const lanes = Math.min(4, availableParallelism() + 2);
   const inLanes = given.length === 0 && !coverage;
   if (unit) {
     const isPath = (argument, index) => !argument.startsWith('-') && !WITH_VALUE.test(given[index - 1]);
