@@ -73,6 +73,11 @@ export const commands: readonly CommandEntry[] = [
     description: 'list, release and reject messages that wait for a release that reads them',
     load: () => import('./quarantine/index.js'),
   },
+  {
+    name: 'subject',
+    description: 'list, hold, release and skip the subjects that wait at ordered workers',
+    load: () => import('./subject/index.js'),
+  },
   { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },
   {
     name: 'unrouted',

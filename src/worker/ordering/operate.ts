@@ -7,6 +7,7 @@ import {
   holdOf,
   holdsOf,
   insertHold,
+  messagesOfKey,
   parkedKeys,
   updateParked,
   type Hold,
@@ -37,6 +38,16 @@ export async function waitingSubjects({ query }: Pick<Store, 'query'>, worker: s
     const [parked, hold] = [keys.get(subject), holds.get(subject)];
     return { subject, parked: parked?.count ?? 0, first: parked, since: parked?.since ?? hold?.since ?? 0, hold };
   });
+}
+
+/** The parked messages of a subject in their order, at most `limit`. */
+export function parkedOf(
+  { query }: Pick<Store, 'query'>,
+  worker: string,
+  subject: string,
+  limit: number,
+): Promise<ParkedMessage[]> {
+  return messagesOfKey(query, worker, subject, limit);
 }
 
 /** Holds a subject: its next messages are parked. False if it is held already. */

@@ -217,3 +217,10 @@ export async function holdsOf(sql: Sql, worker: string, limit: number): Promise<
     SELECT key, since, code FROM flotilla_held WHERE worker = ${worker} ORDER BY since, key LIMIT ${limit}`;
   return rows.map((row) => ({ ...row, since: Number(row.since) }));
 }
+
+/** The messages of a key in their order, at most `limit`. */
+export async function messagesOfKey(sql: Sql, worker: string, key: string, limit: number): Promise<ParkedMessage[]> {
+  const rows = await sql<Row>`
+    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} ORDER BY place LIMIT ${limit}`;
+  return rows.map(messageOf);
+}

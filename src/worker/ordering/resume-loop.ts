@@ -45,7 +45,7 @@ export class ResumeLoop {
     while (!signal.aborted) {
       let wait = POLL_INTERVAL_MS;
       try {
-        if (gate.isOpen) wait = await this.#round();
+        if (this.#room > 0) wait = await this.#round();
         this.#faults.recovered('Parked messages are handled again');
       } catch (error) {
         wait = FAULT_PAUSE_MS;
@@ -79,15 +79,23 @@ export class ResumeLoop {
 
   /** Handles messages until none is due, or the worker pauses. */
   async #lead(leading: AbortSignal): Promise<void> {
-    const { gate, clock } = this.options.context;
+    const { clock, gate } = this.options.context;
     this.#hasFailed = false;
-    while (!leading.aborted && gate.isOpen && !this.#hasFailed) {
+    while (!leading.aborted && gate.reasons.length === 0 && !this.#hasFailed) {
       const due = (await this.#heads()).filter(({ dueAt, key }) => dueAt <= clock.now() && !this.#running.has(key));
-      for (const row of due) this.#start(row, leading);
+      for (const row of due.slice(0, Math.max(0, this.#room))) this.#start(row, leading);
       if (this.#running.size === 0) break;
       await Promise.race(this.#running.values());
     }
     await Promise.all(this.#running.values());
+  }
+
+  /** How many more messages may be handled now. One probes a dependency while the circuit breaker is half-open: the queues
+   *  may be empty. */
+  get #room(): number {
+    const { gate } = this.options.context;
+    if (gate.reasons.length > 0) return 0;
+    return (gate.isOpen ? this.options.worker.definition.prefetch : 1) - this.#running.size;
   }
 
   #start(row: ParkedMessage, leading: AbortSignal): void {

@@ -197,9 +197,24 @@ for (const kind of ['memory', 'rabbitmq']) {
           ...message,
           body: Buffer.from(JSON.stringify(broken(JSON.parse(Buffer.from(message.body).toString()) as EventEnvelope))),
         }));
-        await eventually(async () => (await steppers.ready(steppers.names.dead('stepper'))) === 1);
-        expect((await waitingSubjects(steppers.store, 'stepper')).map(({ subject }) => subject)).to.deep.equal(['d']);
+        await eventually('it is held', async () => (await waitingSubjects(steppers.store, 'stepper')).length === 1);
+        const [waiting] = await waitingSubjects(steppers.store, 'stepper');
+        expect(waiting).to.deep.include({ subject: 'd', parked: 1 });
+        expect(waiting?.hold?.code).to.equal('contract.invalid_data');
       });
+    });
+
+    it('probes a dependency with a parked message if its queues are empty', async () => {
+      let isDown = true;
+      const handle = () => {
+        if (isDown) throw new UnavailableError('down');
+      };
+      const worker = await steppers.start(stepper({ handle, delays: ['20ms', '20ms', '20ms', '20ms'] }));
+      for (const subject of ['a', 'b', 'c']) await steppers.publish(subject, 1);
+      await eventually('it opens', () => worker.state().circuitBreaker === 'open');
+      await eventually('all are parked', async () => (await parked()) === 3);
+      isDown = false;
+      await handled(3);
     });
 
     it('handles events of other types in no particular order', async () => {

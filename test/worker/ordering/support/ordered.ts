@@ -13,15 +13,17 @@ import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
 import { createMetrics } from '../../../../src/telemetry/metrics.js';
 import type { OrderingOptions } from '../../../../src/worker/definition/options.js';
 import { queuesOf } from '../../../../src/worker/definition/queues.js';
-import { workerDefinitionOf, type WorkerDefinition } from '../../../../src/worker/definition/worker-definition.js';
+import { workerDefinitionOf, type Worker } from '../../../../src/worker/definition/worker-definition.js';
 import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
 import { openBroker } from '../../support/open-broker.js';
 
-const { defineWorker, definitions } = catalogue(baseCatalogue, {
+export const steps = catalogue(baseCatalogue, {
   'step.taken': event({ 1: z.strictObject({ n: z.int() }) }),
   'step.seen': event({ 1: z.strictObject({ n: z.int() }) }),
 });
+
+const { defineWorker, definitions } = steps;
 
 export interface StepperOptions {
   ordering?: OrderingOptions<'step.taken' | 'step.seen'>;
@@ -38,36 +40,37 @@ export function stepper({
   delays = ['20ms', '20ms'],
   handle,
 }: StepperOptions = {}) {
-  return workerDefinitionOf(
-    defineWorker({
-      name: 'stepper',
-      ordering,
-      ...(prefetch !== undefined && { prefetch }),
-      retry: { delays },
-      circuitBreaker: { failures: 3, halfOpenAfter: '50ms' },
-      migrations: [{ name: '1', sql: 'create table steps (place integer primary key, note text not null)' }],
-      on: {
-        'step.taken': async ({ subject, data: { n } }, ctx) => {
-          await handle?.({ subject, n, attempt: ctx.attempt });
-          ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`${subject} ${n}`})`));
-        },
-        'step.seen': async ({ subject, data: { n } }, ctx) => {
-          await handle?.({ subject, n, attempt: ctx.attempt });
-          ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`seen ${subject} ${n}`})`));
-        },
+  return defineWorker({
+    name: 'stepper',
+    ordering,
+    ...(prefetch !== undefined && { prefetch }),
+    retry: { delays },
+    circuitBreaker: { failures: 3, halfOpenAfter: '50ms' },
+    migrations: [{ name: '1', sql: 'create table steps (place integer primary key, note text not null)' }],
+    on: {
+      'step.taken': async ({ subject, data: { n } }, ctx) => {
+        await handle?.({ subject, n, attempt: ctx.attempt });
+        ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`${subject} ${n}`})`));
       },
-    }),
-  );
+      'step.seen': async ({ subject, data: { n } }, ctx) => {
+        await handle?.({ subject, n, attempt: ctx.attempt });
+        ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`seen ${subject} ${n}`})`));
+      },
+    },
+  });
 }
 
 /** Replicas of an ordered worker with one store, on one broker. */
 export interface Steppers {
   broker: Broker;
   names: Names;
+  prefix: string;
+  /** The folder of the store. */
+  folder: string;
   log: ReturnType<typeof recordingLogger>;
   /** Reads and changes the store like another process. */
   store: Store;
-  start: (definition: WorkerDefinition) => Promise<RunningWorker & { end: () => Promise<void> }>;
+  start: (worker: Worker) => Promise<RunningWorker & { end: () => Promise<void> }>;
   /** Publishes an event as a service of the fleet does. */
   publish: (
     subject: string,
@@ -82,11 +85,15 @@ export interface Steppers {
 }
 
 /** @param kind `memory` or `rabbitmq` */
-export async function openSteppers(kind: string, definition = stepper()): Promise<Steppers> {
+export async function openSteppers(kind: string): Promise<Steppers> {
   const { prefix, broker, end } = await openBroker(kind);
   const names = namesFor(prefix);
   await broker.applyTopology(
-    topologyOf([queuesOf(definition)], { prefix, log: { maxAge: '1h', maxBytes: 20_000_000 }, unroutedMax: 100 }),
+    topologyOf([queuesOf(workerDefinitionOf(stepper()))], {
+      prefix,
+      log: { maxAge: '1h', maxBytes: 20_000_000 },
+      unroutedMax: 100,
+    }),
   );
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-ordered-'));
   const metrics = createMetrics();
@@ -105,12 +112,14 @@ export async function openSteppers(kind: string, definition = stepper()): Promis
   return {
     broker,
     names,
+    prefix,
+    folder,
     log,
     store,
     async start(worker) {
       const instance = `stepper-${(started += 1)}`;
       const own = await openStore();
-      const runs = await startWorker(worker, {
+      const runs = await startWorker(workerDefinitionOf(worker), {
         ...{ store: own, broker, prefix, instance, logger: log.logger, metrics, leaseTtl: 1_000 },
       });
       const stop = async () => {
