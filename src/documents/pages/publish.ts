@@ -37,7 +37,7 @@ function amqpPublish(
   { id: _id, time: _time, correlationid: _correlation, ...event }: ReturnType<typeof exampleEvent>,
 ): string {
   const fixed = JSON.stringify(event).slice(1);
-  const body = `'{"id":"'"$(uuidgen)"'","time":"'"$(date -u +%Y-%m-%dT%H:%M:%SZ)"'",${inQuotes(fixed)}'`;
+  const body = `'{"id":"'"$(node -p 'crypto.randomUUID()')"'","time":"'"$(date -u +%Y-%m-%dT%H:%M:%SZ)"'",${inQuotes(fixed)}'`;
   return [
     'amqp-publish --url "$AMQP_URL"',
     `--exchange ${quoted(exchange)} --routing-key ${type}`,
