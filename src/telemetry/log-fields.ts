@@ -21,6 +21,7 @@ export const LOG_FIELDS = {
   // the handled message
   event: ['cloudevents.event_id', 'the id of the event'],
   type: ['cloudevents.event_type', 'the type of the event'],
+  schemaVersion: ['flotilla.event.schema_version', 'the version in which the event was written'],
   correlation: ['messaging.message.conversation_id', 'the correlation id'],
   attempt: ['flotilla.attempt', 'the number of the attempt, from 1'],
   deadLetter: ['flotilla.dead_letter.id', 'the id of the dead letter'],

@@ -68,7 +68,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await releases.publish('b', 1, { type: 'step.added' });
       await settled(6);
       const reports = releases.log.lines.filter(({ message }) => message.includes('cannot read'));
-      expect(reports.map(({ type, version }) => [type, version])).to.deep.equal([
+      expect(reports.map(({ type, schemaVersion }) => [type, schemaVersion])).to.deep.equal([
         ['step.taken', 2],
         ['step.added', 1],
       ]);
