@@ -13,6 +13,7 @@ import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds, withBreaker } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
+import { keepOrder } from './scenarios/ordered-subjects.js';
 import { allFaults, findFaults } from './scenarios/operator.js';
 import { killInQuarantine, QUARANTINE_KILLS } from './scenarios/quarantine-kills.js';
 import { killAtRandom } from './scenarios/random-kills.js';
@@ -155,6 +156,14 @@ try {
     const kills = QUARANTINE_KILLS;
     await killInQuarantine({ ...run('quarantine'), kills, rounds: rounds * 2 });
     return `${kills.length * rounds * 2} kills`;
+  });
+  await part('ordered subjects', async () => {
+    const { kills, corrected, parked } = await keepOrder({
+      ...run('ordered'),
+      events: rounds * 1_500,
+      kills: rounds * 40,
+    });
+    return `${kills} kills, ${corrected} dead letters corrected, up to ${parked} parked`;
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;

@@ -1,0 +1,14 @@
+import { expect } from 'chai';
+import { testBroker } from '../support/rabbitmq.js';
+import { keepOrder } from './scenarios/ordered-subjects.js';
+import { seedOf } from './support/random.js';
+
+describe('an ordered worker with killed replicas', function () {
+  this.timeout(400_000);
+  const seed = seedOf(process.env.CHAOS_SEED);
+
+  it(`handles each event once and in the order of its subject (CHAOS_SEED=${seed})`, async () => {
+    const { parked } = await keepOrder({ ...(await testBroker()), seed, events: 250, kills: 6 });
+    expect(parked).to.be.above(0);
+  });
+});

@@ -1,0 +1,151 @@
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
+import { createPublisher } from '../../../src/client/publisher.js';
+import { sleep } from '../../../src/concurrency/sleep.js';
+import type { Failpoint } from '../../../src/failpoints.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+import { eventually } from '../../support/eventually.js';
+import { ordered } from '../fixtures/ordered.js';
+import { withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import { handledBy, withStore, type Place } from '../support/rolling-fleet.js';
+
+export interface OrderedOptions extends RunOptions {
+  events: number;
+  /** How often a replica is killed and started again. */
+  kills: number;
+}
+
+const REPLICAS = ['stepper-1', 'stepper-2', 'stepper-3'] as const;
+const ROLES = { keeper: ['keeper'], ...Object.fromEntries(REPLICAS.map((role) => [role, ['worker', 'stepper']])) };
+const SUBJECTS = 24;
+/** Where a replica is killed, if not at a random time. */
+const POINTS = [
+  'worker.handled',
+  'worker.committed',
+  'worker.dead_confirmed',
+  'worker.parked',
+  'worker.parked_retry',
+  'worker.held',
+  'worker.unparked',
+] as const satisfies readonly Failpoint[];
+/** A killed process holds its lease for some seconds. */
+const SETTLED = { limit: 180_000, every: 300 };
+
+interface DeadLetter {
+  id: string;
+  state: string;
+  subject: string;
+}
+
+/** Three replicas of an ordered worker are killed and started again, at random times and at each step, while events are
+ *  published. A fifth of the events fails once or twice; some always fail, until an operator corrects and replays their dead
+ *  letters. Each event is handled once, and those of each subject in their order. Resolves with what happened. */
+export async function keepOrder(
+  options: OrderedOptions,
+): Promise<{ kills: number; corrected: number; parked: number }> {
+  const found = { kills: 0, corrected: 0, parked: 0 };
+  const env = { FLEET_KEY: '', FLOTILLA_FLEET: 'test/chaos/fixtures/ordered.ts', ...options.env };
+  await withFleet({ ...options, roles: ROLES, env }, async (run) => {
+    await run.fleet.start();
+    const published = new Map<string, number>();
+    const done = new AbortController();
+    const watching = watch(run, found, done.signal);
+    try {
+      await Promise.all([publish(run, options.events, published), killReplicas(run, options.kills, found)]);
+      await eventually('every event is handled', () => missing(run, published).length === 0, SETTLED).catch(
+        (error: unknown) => {
+          throw new Error(`${String(error)}\n- ${missing(run, published).slice(0, 20).join('\n- ')}`);
+        },
+      );
+    } finally {
+      done.abort();
+      await watching;
+    }
+    check(run, published);
+    await eventually('nothing is parked', () => parkedIn(run) === 0, SETTLED);
+    options.say?.(`${options.events} events in order, ${found.kills} kills, ${found.corrected} dead letters corrected`);
+  });
+  return found;
+}
+
+/** Publishes the events of each subject in order. */
+async function publish({ fleet, random }: ChaosRun, events: number, published: Map<string, number>): Promise<void> {
+  const { amqpUrl: url, prefix } = fleet.options;
+  const broker = createRabbitBroker({ url, connectionName: prefix, logger: silentLogger() });
+  try {
+    await broker.ready();
+    const publisher = createPublisher({ broker, source: 'till', prefix, catalogue: ordered });
+    for (let n = 0; n < events; n += 1) {
+      const subject = `walk/${random.between(1, SUBJECTS)}`;
+      const count = (published.get(subject) ?? 0) + 1;
+      const fails = random.chance(0.2) ? random.between(1, 2) : 0;
+      await publisher.publish('step.taken', { count, fails, poison: random.chance(0.01) }, { subject });
+      published.set(subject, count);
+      if (random.chance(0.1)) await sleep(random.between(1, 60), AbortSignal.timeout(60_000));
+    }
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Kills replicas at random times, or at the steps of `POINTS`, and starts them again. */
+async function killReplicas({ fleet, random }: ChaosRun, kills: number, found: { kills: number }): Promise<void> {
+  for (let kill = 0; kill < kills; kill += 1) {
+    const role = random.pick(REPLICAS);
+    await fleet.process(role).kill();
+    found.kills += 1;
+    const point = random.chance(0.7) ? `${random.pick(POINTS)}:${random.between(1, 8)}` : '';
+    fleet.launch([role], { FLOTILLA_FAILPOINT: point });
+    await sleep(random.between(200, 2_500), AbortSignal.timeout(60_000));
+    for (const down of REPLICAS.filter((each) => fleet.down.includes(each))) {
+      found.kills += 1;
+      fleet.launch([down]);
+    }
+  }
+  for (const role of REPLICAS) {
+    await fleet.process(role).kill();
+    await fleet.start([role]);
+  }
+}
+
+/** Corrects and replays dead letters until the signal aborts. */
+async function watch(run: ChaosRun, found: { corrected: number; parked: number }, signal: AbortSignal): Promise<void> {
+  const { fleet } = run;
+  while (!signal.aborted) {
+    found.parked = Math.max(found.parked, parkedIn(run));
+    const { items } = JSON.parse(await fleet.command('dead', 'list', '--json')) as { items: DeadLetter[] };
+    for (const { id } of items.filter(({ state }) => state === 'dead')) {
+      await fleet.command('dead', 'edit', id, '--set', 'data.poison=false');
+      found.corrected += 1;
+    }
+    await sleep(500, signal);
+  }
+}
+
+/** The published events that were not handled. */
+function missing({ fleet }: ChaosRun, published: ReadonlyMap<string, number>): string[] {
+  const handled = new Set(handledBy(fleet.dataDir, 'stepper').map(({ subject, count }) => `${subject} ${count}`));
+  return [...published].flatMap(([subject, last]) =>
+    Array.from({ length: last }, (_, index) => `${subject} ${index + 1}`).filter((event) => !handled.has(event)),
+  );
+}
+
+/** Throws unless each event was handled once, and those of each subject in their order. */
+function check({ fleet }: ChaosRun, published: ReadonlyMap<string, number>): void {
+  const wrong: string[] = [];
+  const next = new Map<string, number>();
+  const handled: Place[] = handledBy(fleet.dataDir, 'stepper');
+  for (const { subject, count } of handled) {
+    const expected = next.get(subject) ?? 1;
+    if (count !== expected) wrong.push(`${subject}: ${count} in place of ${expected}`);
+    next.set(subject, count + 1);
+  }
+  const total = [...published.values()].reduce((sum, count) => sum + count, 0);
+  if (handled.length !== total) wrong.push(`${handled.length} handled, ${total} published`);
+  if (wrong.length > 0) throw new Error(`- ${wrong.slice(0, 40).join('\n- ')}`);
+}
+
+function parkedIn({ fleet }: ChaosRun): number {
+  return withStore(fleet.dataDir, 'stepper', (store) =>
+    Number(store.prepare('select count(*) from flotilla_parked').pluck().get()),
+  );
+}
