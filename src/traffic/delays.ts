@@ -1,15 +1,13 @@
-/** Upper bounds of the buckets of a histogram of delays, in milliseconds; a last bucket has no bound. Stored counters
- *  depend on their number: only append to them. */
-const BOUNDS_MS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000, 3_600_000,
-];
-export const DELAY_BUCKETS = BOUNDS_MS.length + 1;
+/** Buckets of a histogram of delays. The upper bounds are 1, 2, 4, … milliseconds up to 70 minutes; the last bucket has
+ *  none. Stored counters depend on this. */
+export const DELAY_BUCKETS = 24;
+const LAST = DELAY_BUCKETS - 1;
+const MAX_BOUND_MS = 2 ** (LAST - 1);
 
-/** The bucket of a delay in milliseconds. */
+/** The bucket of a delay in milliseconds; the first one for an event from the future, because clocks differ. */
 export function delayBucket(delay: number): number {
-  let bucket = 0;
-  while (bucket < BOUNDS_MS.length && delay > (BOUNDS_MS[bucket] ?? 0)) bucket += 1;
-  return bucket;
+  if (delay > MAX_BOUND_MS) return LAST;
+  return delay <= 1 ? 0 : 32 - Math.clz32(Math.ceil(delay) - 1);
 }
 
 /** Estimates the delay in milliseconds that a share of the counted messages did not exceed: linear within a bucket, and
@@ -19,10 +17,10 @@ export function delayQuantile(buckets: readonly number[], share: number): number
   if (total <= 0) return undefined;
   let left = share * total;
   for (const [bucket, count] of buckets.entries()) {
-    const lower = BOUNDS_MS[bucket - 1] ?? 0;
-    const upper = BOUNDS_MS[bucket] ?? lower;
+    const lower = bucket === 0 ? 0 : 2 ** (bucket - 1);
+    const upper = Math.min(2 ** bucket, MAX_BOUND_MS);
     if (count > 0 && left <= count) return lower + (upper - lower) * (left / count);
     left -= count;
   }
-  return BOUNDS_MS.at(-1);
+  return MAX_BOUND_MS;
 }

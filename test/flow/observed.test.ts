@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import * as flowCommand from '../../src/cli/commands/flow/index.js';
 import { flowOf } from '../../src/flow/flow-of-fleet.js';
+import { formatDelay } from '../../src/flow/format-delay.js';
 import { observeFlow } from '../../src/flow/observed.js';
 import { highestRow } from '../../src/journal/entry.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
@@ -148,7 +149,7 @@ describe('the observed flow', () => {
   });
   const handled = (reader: string, source: string, type: string, count: number) => ({
     ...{ reader, source, type, count, firstAt: T0, lastAt: T0 },
-    delays: { at: T0, sums: [0, 0, 0, count] }, // 5 to 10 ms
+    delays: { at: T0, sums: [0, 0, 0, count] }, // 4 to 8 ms
   });
   const observed = observeFlow(flow, {
     seen: [
@@ -175,13 +176,10 @@ describe('the observed flow', () => {
 
   it('has the count, the rate and the delays of each edge', () => {
     expect(emits('core', 'trip.requested')).to.deep.include({ count: 4, perHour: 4, emitters: ['route:POST /trips'] });
-    expect(reads('saga:book-trip', 'trip.requested')).to.include({ source: 'core', count: 4, perHour: 4, p50: 7.5 });
+    expect(reads('saga:book-trip', 'trip.requested')).to.include({ source: 'core', count: 4, perHour: 4, p50: 6 });
     expect(reads('projection:trip-list', 'trip.requested')).to.include({ count: 4, isDeclared: true });
-    expect(reads('worker:seats', 'flight.delayed')).to.include({
-      count: 3,
-      p95: 9.75,
-      lastAt: new Date(T0).toISOString(),
-    });
+    expect(reads('worker:seats', 'flight.delayed')).to.include({ count: 3, lastAt: new Date(T0).toISOString() });
+    expect(reads('worker:seats', 'flight.delayed')?.p95).to.be.closeTo(7.8, 1e-9);
   });
 
   it('tells what was never seen from what is not known', () => {
@@ -197,6 +195,13 @@ describe('the observed flow', () => {
     expect(emits('hacker', 'trip.requested')).to.deep.include({ emitters: [], isForeign: true });
     expect(emits('https://airport.example', 'flight.delayed')).to.include({ isForeign: false });
     expect(reads('worker:seats', 'old.type')).to.include({ isDeclared: false, count: 1 });
+  });
+});
+
+describe('an observed delay', () => {
+  it('is shown with two digits, in the largest unit that fits', () => {
+    const shown = [0, 0.4, 7.46, 97.5, 999, 1_531, 59_800, 66_000, 3_600_000, 8_000_000].map(formatDelay);
+    expect(shown).to.deep.equal(['0ms', '0.4ms', '7.5ms', '98ms', '1s', '1.5s', '1m', '1.1m', '1h', '2.2h']);
   });
 });
 
@@ -224,6 +229,7 @@ describe('the command flow --observed', () => {
         lines.some((line) => /^trip\.requested \| core \| projection:trip-list \| 1 \| 1 \| \d+ms/.test(line)),
         out,
       ).to.equal(true);
+      expect(lines).to.include('trip.requested | core | route:POST /trips | ? | ?');
       expect(
         lines.some((line) => /saga:book-trip \| 0 \| 0 \|.*never seen/.test(line)),
         out,

@@ -69,7 +69,20 @@ describe('counts of handled messages', () => {
     const [found] = await handledCounts(store.query);
     expect(found).to.include({ count: 2, firstAt: T0, lastAt: T0 + 1 });
     const filled = found?.delays.sums.flatMap((sum, bucket) => (sum > 0 ? [bucket] : []));
-    expect(filled).to.deep.equal([0, 5]); // at most 1 ms, at most 50 ms
+    expect(filled).to.deep.equal([0, 6]); // at most 1 ms, at most 64 ms
+  });
+
+  it('contain a sample of the delays of many messages, scaled to their number', async () => {
+    const counter = await HandledCounter.open(store, { logger });
+    const count = counter.of('email');
+    const messages = 10_003;
+    for (let n = 0; n < messages; n++) count(event(n % 10 === 3 ? 1_000 : 20), T0);
+    await counter.stop();
+    const [{ count: total, delays } = { count: 0, delays: { sums: [] } }] = await handledCounts(store.query);
+    expect(total).to.equal(messages);
+    expect(delays.sums.reduce((sum, each) => sum + each, 0)).to.be.closeTo(messages, 1e-6);
+    expect(delays.sums[5]).to.be.closeTo(0.9 * messages, 0.03 * messages); // 16 to 32 ms
+    expect(delays.sums[10]).to.be.closeTo(0.1 * messages, 0.03 * messages); // 512 to 1,024 ms
   });
 
   it('of several processes are added', async () => {
