@@ -4,8 +4,12 @@ import { SaxesParser } from 'saxes';
 import { diagramOf, type Diagram } from '../../src/flow/diagram.js';
 import { findingsOf } from '../../src/flow/findings.js';
 import { flowOf } from '../../src/flow/flow-of-fleet.js';
+import platformFleet from '../../config/fleet.js';
+import { curveOf, pointsOn } from '../../src/flow/formats/curve.js';
 import { dotOf } from '../../src/flow/formats/dot.js';
+import { layOut } from '../../src/flow/formats/layout.js';
 import { mermaidOf } from '../../src/flow/formats/mermaid.js';
+import { placeLabels } from '../../src/flow/formats/place-labels.js';
 import { svgOf } from '../../src/flow/formats/svg.js';
 import { seed } from '../support/seed.js';
 import { smallFleet, trips } from './support/small-fleet.js';
@@ -94,6 +98,27 @@ describe('the picture of a flow', () => {
     expect(svg.match(/class="box types dead-end"/g)).to.have.length(1);
     const dead = diagramOf({ parts: flow.parts.filter(({ kind }) => kind !== 'outside') }, { cycles: [] });
     expect((await svgOf(dead)).match(/class="box types dead-end"/g)).to.have.length(2);
+  });
+
+  it('has each label on its arrow, and over no box and no other label', async () => {
+    const base = diagramOf(flowOf(platformFleet), { cycles: [] });
+    const arrows = base.arrows.map((arrow, index) => ({ ...arrow, label: `${index} · 980ms` }));
+    const layout = await layOut({ ...base, arrows });
+    const labels = placeLabels(layout);
+    expect(labels).to.have.length(arrows.length);
+    for (const [index, { label, x, y }] of labels.entries()) {
+      expect(label).to.equal(arrows[index]?.label);
+      const points = pointsOn(curveOf(layout.arrows[index]?.points ?? []));
+      expect(points.some((point) => point.x === x && point.y === y)).to.equal(true);
+    }
+    const overlaps = labels.flatMap((label, index) =>
+      [...layout.boxes, ...labels.slice(index + 1)].filter(
+        (other) =>
+          Math.abs(label.x - other.x) < (label.width + other.width) / 2 &&
+          Math.abs(label.y - other.y) < (label.height + other.height) / 2,
+      ),
+    );
+    expect(overlaps).to.deep.equal([]);
   });
 
   it('contains hostile names as text only', async () => {

@@ -144,7 +144,7 @@ describe('the observed flow of a fleet', function () {
     for (const { count, p50, p95 } of reads) {
       if (count === 0) continue;
       expect(p50).to.be.within(0, p95 ?? 0);
-      expect(p95).to.be.within(0, 2 * elapsed); // a bucket is at most three times as wide as its beginning
+      expect(p95).to.be.within(0, 2 * elapsed); // a bucket is as long as its beginning
     }
   });
 });

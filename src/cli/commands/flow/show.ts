@@ -8,6 +8,7 @@ import { observeFlow, type ObservedFlow } from '../../../flow/observed.js';
 import { readObservations } from '../../../flow/read-observations.js';
 import { selectFlow, selectObserved, type FlowSelection } from '../../../flow/select.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
@@ -44,14 +45,16 @@ export async function runShow(
   if (type !== undefined) requireMatch('type', [type], Object.keys(fleet.catalogue.definitions));
   const flow = selectFlow(whole, selection);
   if (!isObserved) return print(flow, findings, undefined, format, context);
-  const unread = await withSession(context, async ({ stores: { history, find: open } }) => {
+  const unread = await withSession(context, async ({ config, stores: { history, find: open } }) => {
     const read = await readObservations(fleet, { services: history.services, open, now: Date.now() });
     const observed = selectObserved(observeFlow(whole, read), whole, selection);
     await print(flow, findings, observed, format, context);
     if (read.uncounted > 0) {
       context.say(`The journal has not yet counted ${read.uncounted} of its events. It counts them when it starts.`);
     }
-    return read.unread;
+    // the store of a worker that is not enabled may be missing
+    const enabled = new Set(enabledWorkers(fleet, config).map(({ store }) => store));
+    return read.unread.filter((service) => enabled.has(service));
   });
   requireAllRead(context, unread);
 }
