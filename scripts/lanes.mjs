@@ -22,7 +22,7 @@ const RUNS = [
   ['broker', 'client'],
   ['project', 'examples', 'observability', 'runtime'],
   ['platform', 'workers', 'testing'],
-  ['supervisor'],
+  ['supervisor', 'documents'],
   ['store', 'contract', 'projections', 'sagas'],
   ['outbox', 'event-log', 'journal'],
   ['dead-letters', 'replay'],
