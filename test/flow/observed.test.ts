@@ -219,8 +219,12 @@ describe('the command flow --observed', () => {
       counter.of('trip-list')({ source: 'core', type: 'trip.requested', time }, Date.now());
       await counter.stop();
       const env = { DATA_DIR: temp.folder, DATABASE_URL: `sqlite:${temp.folder}/{service}.db` };
-      const run = (...args: string[]) =>
-        runCommand({ modules: [flowCommand], fleet: smallFleet(), env, cwd }, ['flow', '--observed', ...args]);
+      const runIn = (more: object, ...args: string[]) =>
+        runCommand({ modules: [flowCommand], fleet: smallFleet(), env: { ...env, ...more }, cwd }, [
+          ...['flow', '--observed', ...args],
+        ]);
+      const run = (...args: string[]) => runIn({}, ...args);
+      expect((await runIn({ WORKERS: 'planner' })).code).to.equal(0); // the store of no other worker is required
       const { code, out, said } = await run('--type', 'trip.requested');
       expect(code).to.equal(1);
       expect(said).to.match(/^Not read: .*flights/m);

@@ -6,6 +6,7 @@ import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { countJournal, journalEvent, journalPages } from '../../src/journal/search.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
+import { seenCounts } from '../../src/journal/seen.js';
 import type { JournalEntry } from '../../src/journal/entry.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/positions/checkpoint-table.js';
 import type { ServiceStores } from '../../src/store/service-stores.js';
@@ -179,6 +180,21 @@ for (const kind of ['memory', 'rabbitmq']) {
       await upToDate();
       expect(await ofJobs()).to.have.length(30);
       expect(alarms).to.deep.equal([]);
+    });
+
+    it('counts the events of an earlier version at its start, before it stores new ones', async () => {
+      await bench.publish(...numbers(1, 5).map((n) => jobBegun(n)));
+      await start();
+      await upToDate();
+      await stop();
+      await store.transaction(async ({ sql }) => void (await sql`DELETE FROM journal_seen`));
+      const { uncounted } = await seenCounts(store);
+      expect(uncounted).to.be.at.least(5);
+      await start();
+      await upToDate();
+      const counts = await seenCounts(store);
+      expect(counts.uncounted).to.equal(0);
+      expect(counts.seen.reduce((sum, { count }) => sum + count, 0)).to.equal((await entries()).length);
     });
 
     it('raises an alarm when the stream was recreated below its position, and recovers the lost events from the stores', async () => {
