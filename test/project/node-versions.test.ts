@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { isSupportedNode, OLDEST_NODE } from '../../src/supported-node.js';
 import { testBroker } from '../support/rabbitmq.js';
+import { seed } from '../support/seed.js';
 // @ts-expect-error -- a script without types
 import { obtain, RELEASES } from '../../scripts/node.mjs';
 
@@ -82,9 +83,9 @@ describe('the supported versions of Node.js', () => {
     expect(doctor.stdout).to.match(/^FAIL node .*22\.15\.0 or newer is required$/m);
   });
 
-  for (const [major, version] of Object.entries(releases)) {
-    // this run tests its own version
-    if (process.versions.node.startsWith(`${major}.`)) continue;
+  // one of them in each run; CI runs all tests on each
+  const others = Object.entries(releases).filter(([major]) => !process.versions.node.startsWith(`${major}.`));
+  for (const [major, version] of others.slice(seed % others.length).slice(0, 1)) {
     it(`pass the store contract and the publish and subscribe tests on Node.js ${major}`, async function () {
       this.timeout(300_000);
       const { amqpUrl, managementUrl } = await testBroker();
