@@ -119,6 +119,18 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['worker'] as const,
       registers,
     }),
+    parked: new Gauge({
+      name: 'flotilla_parked_messages',
+      help: 'Messages of an ordered worker that wait in its store. Every replica reports the same number',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
+    held: new Gauge({
+      name: 'flotilla_held_subjects',
+      help: 'Subjects of an ordered worker that wait for an operator. Every replica reports the same number',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     topologyRecreated: new Counter({
       name: 'flotilla_topology_recreated_total',
       help: 'Exchanges, queues and bindings that were missing at run time and have been declared again',

@@ -185,6 +185,14 @@ export async function countParked(sql: Sql, worker: string, key: string): Promis
   return { all: Number(row?.total ?? 0), ofKey: Number(row?.of_key ?? 0) };
 }
 
+/** How many messages and holds a worker has. */
+export async function countWaiting(sql: Sql, worker: string): Promise<{ parked: number; held: number }> {
+  const [row] = await sql<{ parked: number; held: number }>`
+    SELECT (SELECT COUNT(*) FROM flotilla_parked WHERE worker = ${worker}) AS parked,
+      (SELECT COUNT(*) FROM flotilla_held WHERE worker = ${worker}) AS held`;
+  return { parked: Number(row?.parked ?? 0), held: Number(row?.held ?? 0) };
+}
+
 /** The first message of each key that is not held, those due first before the others, at most `limit`. */
 export async function nextHeads(sql: Sql, worker: string, limit: number): Promise<ParkedMessage[]> {
   const rows = await sql<Row>`

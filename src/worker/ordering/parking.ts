@@ -63,16 +63,12 @@ export class Parking {
   async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'returned'> {
     const { turn: key, delivery } = message;
     if (!(await mustWait(this.store.query, this.worker, key))) return 'first';
-    if (!(await this.#untilRoom(key, delivery.lost))) return 'returned';
-    const isParked = await this.#change(async (tx) => {
-      if (!(await mustWait(tx.sql, this.worker, key))) return false;
-      if (await this.#mend(tx, message)) return true;
-      if ((await findParked(tx.sql, this.worker, message.envelope)) !== undefined) return true;
-      await insertParked(tx.sql, this.worker, this.#rowOf(message, this.clock.now()));
-      return true;
-    });
-    failpoint('worker.parked');
-    return isParked ? 'parked' : 'first';
+    for (;;) {
+      const place = await this.store.transaction((tx) => this.#placeOf(tx, message));
+      failpoint('worker.parked');
+      if (place !== 'full') return place;
+      if (!(await this.#untilRoom(key, delivery.lost))) return 'returned';
+    }
   }
 
   /** Parks a failed message until its next attempt. */
@@ -98,6 +94,22 @@ export class Parking {
 
   close(): void {
     this.#stopListening();
+  }
+
+  /** Parks a message, unless it is parked already, or nothing precedes it any more. */
+  async #placeOf(tx: Tx, message: MessageInTurn): Promise<'first' | 'parked' | 'full'> {
+    const { turn: key, envelope } = message;
+    if (!(await mustWait(tx.sql, this.worker, key))) return 'first';
+    if (await this.#mend(tx, message)) return 'parked';
+    if ((await findParked(tx.sql, this.worker, envelope)) !== undefined) return 'parked';
+    if (!this.#hasRoom(await countParked(tx.sql, this.worker, key))) return 'full';
+    await insertParked(tx.sql, this.worker, this.#rowOf(message, this.clock.now()));
+    await tx.notify(parkingTopic(this.worker));
+    return 'parked';
+  }
+
+  #hasRoom({ all, ofKey }: { all: number; ofKey: number }): boolean {
+    return all < this.limits.all && ofKey < this.limits.ofKey;
   }
 
   #change<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -128,6 +140,7 @@ export class Parking {
     if (!isSame) return false;
     await updateParked(tx.sql, this.worker, { ...head, ...this.#rowOf(message, this.clock.now()), since: head.since });
     await deleteHold(tx.sql, this.worker, key);
+    await tx.notify(parkingTopic(this.worker));
     return true;
   }
 
@@ -138,13 +151,8 @@ export class Parking {
     return { key, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since: this.clock.now() };
   }
 
-  /** Resolves with false when `lost` aborts. */
+  /** Resolves when there may be room; with false when `lost` aborts. */
   async #untilRoom(key: string, lost: AbortSignal): Promise<boolean> {
-    const hasRoom = async () => {
-      const { all, ofKey } = await countParked(this.store.query, this.worker, key);
-      return all < this.limits.all && ofKey < this.limits.ofKey;
-    };
-    if (await hasRoom()) return true;
     const wakeup = new Wakeup();
     const wake = () => wakeup.notify();
     this.full.add(key);
@@ -153,7 +161,7 @@ export class Parking {
     try {
       while (!lost.aborted) {
         await wakeup.wait(ROOM_CHECK_MS);
-        if (await hasRoom()) return true;
+        if (this.#hasRoom(await countParked(this.store.query, this.worker, key))) return true;
       }
       return false;
     } finally {

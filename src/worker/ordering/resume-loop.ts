@@ -7,12 +7,13 @@ import type { WorkerPipelineContext } from '../pipeline/context.js';
 import type { HandleMessage } from '../pipeline/message.js';
 import type { PreparedWorker } from '../prepare.js';
 import { ParkedDelivery } from './parked-delivery.js';
-import { nextHeads, type ParkedMessage } from './parked-table.js';
+import { countWaiting, nextHeads, type ParkedMessage } from './parked-table.js';
 import { parkingTopic } from './parking.js';
 
 /** How often the parked messages are looked at without a notification. */
 const POLL_INTERVAL_MS = 5_000;
 const FAULT_PAUSE_MS = 500;
+const REPORT_INTERVAL_MS = 1_000;
 const LEASE_TTL_MS = 5_000;
 
 export interface ResumeLoopOptions {
@@ -30,6 +31,8 @@ export class ResumeLoop {
   /** The keys of which a message is being handled. */
   readonly #running = new Map<string, Promise<void>>();
   #hasFailed = false;
+  /** Milliseconds of the monotonic clock. */
+  #reportedAt = -Infinity;
 
   constructor(private readonly options: ResumeLoopOptions) {
     this.#faults = new FaultLog(options.worker.logger);
@@ -45,6 +48,7 @@ export class ResumeLoop {
     while (!signal.aborted) {
       let wait = POLL_INTERVAL_MS;
       try {
+        await this.#report();
         if (this.#room > 0) wait = await this.#round();
         this.#faults.recovered('Parked messages are handled again');
       } catch (error) {
@@ -56,6 +60,16 @@ export class ResumeLoop {
     }
     signal.removeEventListener('abort', wake);
     for (const stop of stopListening) stop();
+  }
+
+  /** Exports how much waits, at most once a second. */
+  async #report(): Promise<void> {
+    if (performance.now() - this.#reportedAt < REPORT_INTERVAL_MS) return;
+    this.#reportedAt = performance.now();
+    const { store, metrics, definition } = this.options.worker;
+    const { parked, held } = await countWaiting(store.query, definition.name);
+    metrics.parked.labels(definition.name).set(parked);
+    metrics.held.labels(definition.name).set(held);
   }
 
   /** Handles what is due. Resolves with the milliseconds until the next message is due, at most the poll interval. */

@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import type { Delivery } from '../../../src/broker/broker.js';
+import { systemClock } from '../../../src/concurrency/clock.js';
+import type { Store } from '../../../src/store/store.js';
+import { holdSubject, releaseSubject } from '../../../src/worker/ordering/operate.js';
+import { orderingMigrations } from '../../../src/worker/ordering/parked-table.js';
+import { Parking, type MessageInTurn } from '../../../src/worker/ordering/parking.js';
+import { openMessage } from '../../../src/worker/pipeline/message.js';
+import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
+import { eventually } from '../../support/eventually.js';
+
+describe('parked messages', () => {
+  let temp: TempStore;
+  let store: Store;
+  let parking: Parking;
+  let lost: AbortController;
+
+  beforeEach(async () => {
+    temp = await createTempStore();
+    store = await temp.open();
+    await store.migrate('ordering', orderingMigrations);
+    parking = new Parking(store, 'stepper', systemClock, { all: 4, ofKey: 2 });
+    lost = new AbortController();
+  });
+  afterEach(async () => {
+    parking.close();
+    await temp.dispose();
+  });
+
+  const message = (key: string, id: string): MessageInTurn => {
+    const delivery: Delivery = {
+      ...{ queue: 'stepper.p0', exchange: 'events', routingKey: 'step.taken', body: Buffer.from('{}') },
+      ...{ properties: { headers: {} }, redelivered: false, lost: lost.signal },
+      ack: () => undefined,
+      requeue: () => undefined,
+    };
+    const envelope = { ...{ specversion: '1.0', id, source: 'test', type: 'step.taken', subject: key } } as never;
+    return { ...openMessage(delivery, 0), turn: key, envelope };
+  };
+
+  it('are bounded for a subject and a worker: the next one waits until there is room', async () => {
+    await holdSubject(store, 'stepper', 'a', 0);
+    expect(await parking.follow(message('a', '1'))).to.equal('parked');
+    expect(await parking.follow(message('a', '2'))).to.equal('parked');
+    const third = parking.follow(message('a', '3'));
+    await eventually('it waits', () => parking.full.has('a'));
+    await releaseSubject(store, 'stepper', 'a', 0);
+    const [row] = await store.query<{ place: number }>`SELECT place FROM flotilla_parked ORDER BY place LIMIT 1`;
+    await parking.remove({ place: row?.place ?? 0 } as never);
+    expect(await third).to.equal('parked');
+    expect([...parking.full]).to.deep.equal([]);
+  });
+
+  it('are bounded for a worker', async () => {
+    for (const key of ['a', 'b', 'c']) await holdSubject(store, 'stepper', key, 0);
+    for (const [key, id] of [
+      ['a', '1'],
+      ['a', '2'],
+      ['b', '3'],
+      ['b', '4'],
+    ] as const) {
+      expect(await parking.follow(message(key, id))).to.equal('parked');
+    }
+    const fifth = parking.follow(message('c', '5'));
+    await eventually('it waits', () => parking.full.has('c'));
+    lost.abort();
+    expect(await fifth).to.equal('returned');
+  });
+
+  it('are added once, and in the order of their arrival', async () => {
+    await holdSubject(store, 'stepper', 'a', 0);
+    for (const id of ['1', '2', '1', '2']) expect(await parking.follow(message('a', id))).to.equal('parked');
+    const rows = await store.query<{ event_id: string }>`SELECT event_id FROM flotilla_parked ORDER BY place`;
+    expect(rows.map(({ event_id: id }) => id)).to.deep.equal(['1', '2']);
+    expect(await parking.follow(message('b', '3'))).to.equal('first');
+  });
+});
