@@ -32,6 +32,8 @@ export const HEADERS = {
   /** The idempotency key for external services, if it is not the event's own id: an edited dead letter keeps the key
    *  of the original event. */
   key: 'flotilla-key',
+  /** The dead-lettered events that an edited one replaces at its worker: see `readReplaced`. */
+  replaces: 'flotilla-replaces',
   /** Names of headers and properties that were dropped when the message was republished, because they did not fit,
    *  cannot be encoded, or would route it to more queues (`CC`). Text, at most 500 characters. */
   dropped: 'flotilla-dropped',
@@ -112,6 +114,26 @@ export function writeAttempts(attempts: readonly Attempt[]): string {
 export function textHeader(headers: Fields, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** An event that must not be handled any more, because an edited one replaces it. */
+export interface ReplacedEvent {
+  source: string;
+  id: string;
+}
+
+const replaced = z.array(z.object({ source: z.string(), id: z.string() })).max(10);
+
+/** Returns the events that the message replaces, oldest first. Never throws. */
+export function readReplaced(headers: Fields): ReplacedEvent[] {
+  const text = headers[HEADERS.replaces];
+  if (typeof text !== 'string' || text.length > MAX_BYTES) return [];
+  return replaced.safeParse(parseList(text)).data ?? [];
+}
+
+/** Serializes the value of the `replaces` header: at most 10 events, the latest ones. */
+export function writeReplaced(events: readonly ReplacedEvent[]): string {
+  return JSON.stringify(events.slice(-10));
 }
 
 /** Returns how often the message was replayed from the dead letters. */

@@ -5,8 +5,14 @@ import type { Fields } from '../messages/amqp-fields.js';
 import { HEADERS } from '../messages/headers.js';
 import type { FleetKey, FleetKeys } from './fleet-keys.js';
 
-/** Unsigned, because they are informative or may change in transit. */
-const UNSIGNED: ReadonlySet<string> = new Set([HEADERS.signature, HEADERS.dropped, HEADERS.subject]);
+/** Unsigned, because they are informative, may change in transit, or only route a message. */
+const UNSIGNED: ReadonlySet<string> = new Set([
+  HEADERS.signature,
+  HEADERS.dropped,
+  HEADERS.subject,
+  HEADERS.slot,
+  HEADERS.partitionOf,
+]);
 
 /** The headers that a signature covers: all that control how the fleet treats a message. */
 const SIGNED: ReadonlySet<string> = new Set(Object.values(HEADERS).filter((name) => !UNSIGNED.has(name)));

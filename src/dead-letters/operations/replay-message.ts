@@ -1,7 +1,7 @@
 import { vouchAgain, type MessageProperties, type OutgoingMessage } from '../../broker/broker.js';
 import type { Fields } from '../../broker/messages/amqp-fields.js';
 import { eventProperties } from '../../broker/messages/event-properties.js';
-import { HEADERS } from '../../broker/messages/headers.js';
+import { HEADERS, readReplaced, writeReplaced, type ReplacedEvent } from '../../broker/messages/headers.js';
 import { republished } from '../../broker/messages/republish.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { EventEnvelope } from '../../events/envelope.js';
@@ -27,7 +27,9 @@ export function replayMessage(
   const queue = names.queue(to);
   const origin = vouch || deadLetter.replacement !== null ? 'fleet' : (deadLetter.origin ?? 'fleet');
   const common = { exchange: '', routingKey: queue, mandatory: true, vouch: vouchAgain(origin, queue) };
-  const headers = withoutDeathHeaders(deadLetter.properties.headers ?? {});
+  const { [HEADERS.replaces]: replaces, ...others } = withoutDeathHeaders(deadLetter.properties.headers ?? {});
+  const headers =
+    to === deadLetter.worker && replaces !== undefined ? { ...others, [HEADERS.replaces]: replaces } : others;
   const own: Fields = { [HEADERS.replays]: deadLetter.replays + 1 };
   if (deadLetter.replacement === null) {
     // an operator who sends it despite the code, or to another worker, vouches for it
@@ -40,14 +42,30 @@ export function replayMessage(
   }
   const { body, key } = deadLetter.replacement;
   const event = JSON.parse(body) as EventEnvelope;
+  const isSameKey = key !== null && key !== event.id;
   const properties = eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) });
   return {
     ...common,
     body: Buffer.from(body),
     properties: vouched(
-      republished({ ...properties, headers }, { ...own, ...properties.headers, [HEADERS.key]: key ?? event.id }),
+      republished(
+        { ...properties, headers },
+        {
+          ...own,
+          ...properties.headers,
+          [HEADERS.key]: key ?? event.id,
+          [HEADERS.replaces]: writeReplaced(isSameKey && to === deadLetter.worker ? replacedBy(deadLetter) : []),
+        },
+      ),
     ),
   };
+}
+
+/** The event of the dead letter, and those that it replaced. The broker may deliver it again, if its worker was killed before
+ *  the ack; another worker may have handled it. */
+function replacedBy({ source, eventId, properties }: StoredDeadLetter): ReplacedEvent[] {
+  const earlier = readReplaced(properties.headers ?? {});
+  return source === null || eventId === null ? earlier : [...earlier, { source, id: eventId }];
 }
 
 /** The properties of a message that this process originates. */

@@ -1,3 +1,4 @@
+import { HEADERS, readReplaced } from '../../broker/messages/headers.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { failpoint } from '../../failpoints.js';
@@ -32,25 +33,31 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
   };
 
   async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
-    if (await store.handled(key)) return 'duplicate';
+    const keys = [key, ...replacedKeys(message, key)] as const;
+    for (const each of keys) if (await store.handled(each)) return 'duplicate';
     try {
-      return await handleAndCommit(message, key, event);
+      return await handleAndCommit(message, keys, event);
     } catch (error) {
       await startMarks.remove(message, key);
       throw error;
     }
   }
 
-  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
+  async function handleAndCommit(
+    message: Message,
+    keys: readonly [InboxKey, ...InboxKey[]],
+    event: EventEnvelope,
+  ): Promise<DeliveryOutcome> {
     const outcome = await next(message);
     if (outcome !== 'done') return outcome;
     failpoint('worker.handled');
     const { effects } = message;
+    const [key, ...replaced] = keys;
     const isFirst =
-      effects.length === 0
+      effects.length === 0 && replaced.length === 0
         ? await store.markHandled(key)
         : await store.transaction(async (tx) => {
-            if (!(await tx.markHandled(key))) return false;
+            for (const each of keys) if (!(await tx.markHandled(each))) return false;
             await runEffects(tx, effects, new Emissions(context, event));
             return true;
           });
@@ -58,6 +65,14 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     return isFirst ? 'done' : 'duplicate';
   }
 };
+
+/** The keys of the events that an edited one replaces: they count as handled together with it. */
+function replacedKeys({ delivery }: Message, { consumer }: InboxKey): InboxKey[] {
+  const { headers } = delivery.properties;
+  return headers[HEADERS.replaces] === undefined
+    ? []
+    : readReplaced(headers).map(({ source, id }) => ({ consumer, source, id }));
+}
 
 /** Resolves when the work settles or the signal aborts. */
 async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,8 @@ import { HEADERS } from '../../../src/broker/messages/headers.js';
 import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { parseFleetKeys } from '../../../src/broker/signing/fleet-keys.js';
 import { signedBroker, type Verification } from '../../../src/broker/signing/signed-broker.js';
+import { isSigned, signed } from '../../../src/broker/signing/signature.js';
+import { slotHeaders } from '../../../src/broker/messages/slot-headers.js';
 import { topologyOf } from '../../../src/broker/topology/topology.js';
 import { hasCode } from '../../../src/errors.js';
 import { derivedId } from '../../../src/events/ids.js';
@@ -93,6 +95,15 @@ describe('signatures of a fleet', () => {
       expect((await received(broker, forged.routingKey)).origin).to.equal('outside');
     });
   }
+
+  it('do not cover headers that only route, which earlier releases did not sign', () => {
+    const keys = parseFleetKeys(OLD);
+    const body = Buffer.from('{}');
+    const { headers = {} } = signed(keys, body, { headers: { [HEADERS.subject]: 'a', ...slotHeaders('a') } });
+    const older = { [HEADERS.signature]: headers[HEADERS.signature] ?? '' };
+    expect(isSigned(keys, body, { headers: older })).to.equal(true);
+    expect(isSigned(keys, body, { headers: { ...older, [HEADERS.replaces]: '[]' } })).to.equal(false);
+  });
 
   it('preserve the external origin of a message that the fleet republishes', async () => {
     const { broker } = await open(NEW);

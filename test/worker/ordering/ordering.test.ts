@@ -3,7 +3,7 @@ import { PermanentError, UnavailableError } from 'flotilla';
 import { eventually } from '../../support/eventually.js';
 import { seededRandom } from '../../support/seed.js';
 import type { OutgoingMessage } from '../../../src/broker/broker.js';
-import { HEADERS } from '../../../src/broker/messages/headers.js';
+import { HEADERS, writeReplaced } from '../../../src/broker/messages/headers.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { codeOf } from '../../contract/store-events.js';
@@ -137,6 +137,24 @@ for (const kind of ['memory', 'rabbitmq']) {
         await eventually('nothing is parked', async () => (await parked()) === 0);
         await steppers.publish('a', 5);
         await handled(9);
+      });
+
+      it('handles neither the edited event nor the original one again if they are delivered again', async () => {
+        const [, second] = await publishAll();
+        if (second === undefined) throw new Error('nothing was published');
+        const headers = {
+          [HEADERS.key]: second.id,
+          [HEADERS.replaces]: writeReplaced([{ source: second.source, id: second.id }]),
+        };
+        await replay((event) => ({ ...event, data: { n: 20 } }), headers);
+        await handled(8);
+        await steppers.publish('a', 2, (message) => ({ ...message, body: Buffer.from(JSON.stringify(second)) }));
+        await replay((event) => ({ ...event, data: { n: 21 } }), headers);
+        await steppers.publish('a', 5);
+        await handled(9);
+        await eventually('nothing is parked', async () => (await parked()) === 0);
+        expect(stepsOf(await steppers.steps(), 'a')).to.deep.equal([1, 20, 3, 4, 5]);
+        expect(await steppers.ready(steppers.names.dead('stepper'))).to.equal(1);
       });
 
       it('handles the same event again when it is replayed unchanged', async () => {
