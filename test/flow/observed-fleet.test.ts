@@ -119,9 +119,9 @@ describe('the observed flow of a fleet', function () {
     await run(2 * NOTES + 2);
     const elapsed = Date.now() - started;
     const env = { ...process.env, DATA_DIR: join(folder, 'data') };
-    const { code, out, said } = await runCommand({ modules: [flowCommand], fleet, env, cwd: folder }, [
-      ...['flow', '--observed', '--json'],
-    ]);
+    const show = (...args: string[]) =>
+      runCommand({ modules: [flowCommand], fleet, env, cwd: folder }, ['flow', '--observed', ...args]);
+    const { code, out, said } = await show('--json');
     expect([code, said]).to.deep.equal([0, '']);
     const { emits, reads } = (JSON.parse(out) as { observed: ObservedFlow }).observed;
     const seen = emits.filter(({ count }) => count !== 0);
@@ -146,5 +146,10 @@ describe('the observed flow of a fleet', function () {
       expect(p50).to.be.within(0, p95 ?? 0);
       expect(p95).to.be.within(0, 2 * elapsed); // a bucket is as long as its beginning
     }
+    const table = (await show()).out;
+    expect(table).to.match(/^message\.dead_lettered +ops +keeper:keeper +0 +0 +never seen$/m);
+    expect(table).to.match(/^note\.lost +notes +1 .* not declared$/m);
+    expect(table).to.match(/^note\.written +intruder +1 .* not declared, foreign source$/m);
+    expect(table).to.match(/^note\.copied +copier +worker:idle +0 +0 +never seen$/m);
   });
 });
