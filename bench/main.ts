@@ -10,6 +10,7 @@ import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
 import { order } from './order.js';
+import { ordered } from './ordered.js';
 import { peers } from './peers.js';
 import { pipeline } from './pipeline.js';
 import { projection } from './projection.js';
@@ -28,6 +29,7 @@ const benches: Record<string, Bench> = {
   peers,
   relay,
   pipeline,
+  ordered,
   api,
   memory,
   scale,
