@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Backoff, backoffDelay } from '../../src/concurrency/backoff.js';
 import type { StartTimer } from '../../src/concurrency/clock.js';
 import { KeyedQueue } from '../../src/concurrency/keyed-queue.js';
+import { Presence } from '../../src/concurrency/presence.js';
 import { Semaphore } from '../../src/concurrency/semaphore.js';
 import { SerialQueue } from '../../src/concurrency/serial-queue.js';
 import { sleep } from '../../src/concurrency/sleep.js';
@@ -88,6 +89,28 @@ describe('concurrency primitives', () => {
     expect(log).to.deep.equal(['a', 'b', 'c', 'd']);
     await task('e');
     expect(running).to.equal(0);
+  });
+
+  it('a presence may exist until a look that began after the last change finds nothing', async () => {
+    const looks: ((exists: boolean) => void)[] = [];
+    const presence = new Presence(() => new Promise<boolean>((resolve) => looks.push(resolve)));
+    const answer = async (exists: boolean) => {
+      looks.shift()?.(exists);
+      await sleep(1);
+    };
+    expect(presence.may).to.equal(true);
+    await answer(false);
+    expect(presence.may).to.equal(false);
+    presence.changed();
+    presence.changed();
+    expect(presence.may).to.equal(true);
+    await answer(false);
+    expect(presence.may, 'outdated').to.equal(true);
+    await answer(true);
+    expect(presence.may).to.equal(true);
+    presence.changed();
+    await answer(false);
+    expect(presence.may).to.equal(false);
   });
 
   it('backoff doubles up to its limit, is shortened by up to half, and starts again after a reset', () => {

@@ -84,7 +84,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const onDelivery = (delivery: Delivery) => void inFlight.handle(delivery, pipeline);
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
-  const partitions = consumePartitions(worker, onDelivery);
+  const partitions = consumePartitions(worker, onDelivery, () => parking?.recheck());
   gate.control([consumer, ...(log === undefined ? [] : [log]), ...partitions]);
   const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
   const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
@@ -175,11 +175,15 @@ function pipelineContext(
 }
 
 /** Consumes the partitions of an ordered worker; none for others. */
-function consumePartitions(worker: PreparedWorker, onDelivery: (delivery: Delivery) => void): PartitionConsumer[] {
+function consumePartitions(
+  worker: PreparedWorker,
+  onDelivery: (delivery: Delivery) => void,
+  onBegin: () => void,
+): PartitionConsumer[] {
   const { definition, names, broker, clock } = worker;
   const queues = partitionQueues(queuesOf(definition), names);
   const prefetch = Math.min(definition.prefetch, Math.ceil((WINDOW * definition.prefetch) / queues.length));
-  return queues.map((queue) => new PartitionConsumer({ broker, queue, prefetch, onDelivery, clock }));
+  return queues.map((queue) => new PartitionConsumer({ broker, queue, prefetch, onDelivery, onBegin, clock }));
 }
 
 /** The longest of several waits in milliseconds; undefined if none is above 0. */

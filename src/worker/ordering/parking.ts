@@ -2,6 +2,7 @@ import { HEADERS, readReplays, textHeader } from '../../broker/messages/headers.
 import type { Fields } from '../../broker/messages/amqp-fields.js';
 import { republished } from '../../broker/messages/republish.js';
 import type { Clock } from '../../concurrency/clock.js';
+import { Presence } from '../../concurrency/presence.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { failpoint } from '../../failpoints.js';
 import type { EventEnvelope } from '../../events/envelope.js';
@@ -9,6 +10,7 @@ import type { Store, Tx } from '../../store/store.js';
 import type { Message } from '../pipeline/message.js';
 import {
   countParked,
+  countWaiting,
   deleteHold,
   deleteParked,
   findParked,
@@ -45,6 +47,7 @@ export class Parking {
   /** The keys whose messages wait because too many are parked. */
   readonly full = new Set<string>();
   readonly #room = new Map<string, Wakeup>();
+  readonly #waiting: Presence;
   readonly #stopListening: () => void;
 
   constructor(
@@ -53,7 +56,12 @@ export class Parking {
     private readonly clock: Pick<Clock, 'now'>,
     private readonly limits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY },
   ) {
+    this.#waiting = new Presence(async () => {
+      const { parked, held } = await countWaiting(store.query, worker);
+      return parked + held > 0;
+    });
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
+      this.#waiting.changed();
       for (const wakeup of this.#room.values()) wakeup.notify();
     });
   }
@@ -62,13 +70,18 @@ export class Parking {
    *  delivery was lost while there was no room. */
   async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'returned'> {
     const { turn: key, delivery } = message;
-    if (!(await mustWait(this.store.query, this.worker, key))) return 'first';
+    if (!this.#waiting.may || !(await mustWait(this.store.query, this.worker, key))) return 'first';
     for (;;) {
-      const place = await this.store.transaction((tx) => this.#placeOf(tx, message));
+      const place = await this.#transaction((tx) => this.#placeOf(tx, message));
       failpoint('worker.parked');
       if (place !== 'full') return place;
       if (!(await this.#untilRoom(key, delivery.lost))) return 'returned';
     }
+  }
+
+  /** Another process may have parked messages of the keys that this one handles from now on. */
+  recheck(): void {
+    this.#waiting.changed();
   }
 
   /** Parks a failed message until its next attempt. */
@@ -113,11 +126,20 @@ export class Parking {
   }
 
   #change<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.store.transaction(async (tx) => {
+    return this.#transaction(async (tx) => {
       const result = await work(tx);
       await tx.notify(parkingTopic(this.worker));
       return result;
     });
+  }
+
+  /** What it has written is known when it resolves, before the next message of the key has its turn. */
+  async #transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    try {
+      return await this.store.transaction(work);
+    } finally {
+      this.#waiting.changed();
+    }
   }
 
   /** Replaces the row of a message, or adds one. */

@@ -10,6 +10,8 @@ export interface PartitionConsumerOptions {
   /** Maximum number of messages in flight. */
   prefetch: number;
   onDelivery: (delivery: PartitionDelivery) => void;
+  /** Called before the first delivery of a channel: another process may have consumed the partition before. */
+  onBegin: () => void;
   clock: Pick<Clock, 'after'>;
 }
 
@@ -55,8 +57,8 @@ export class PartitionConsumer {
   }
 
   #open(): void {
-    const { broker, queue, onDelivery } = this.options;
-    const session = new Session(() => this.#leave(session));
+    const { broker, queue, onDelivery, onBegin } = this.options;
+    const session = new Session(onBegin, () => this.#leave(session));
     session.consumer = broker.consume(queue, {
       prefetch: this.#prefetch,
       onDelivery: (delivery) => {
@@ -88,8 +90,12 @@ class Session {
   consumer!: Consumer;
   #open = 0;
   #hasEnded = false;
+  #channel: AbortSignal | undefined;
 
-  constructor(private readonly onEmpty: () => void) {}
+  constructor(
+    private readonly onBegin: () => void,
+    private readonly onEmpty: () => void,
+  ) {}
 
   get hasEnded(): boolean {
     return this.#hasEnded;
@@ -98,6 +104,8 @@ class Session {
   /** Undefined after the end: the message stays unsettled. */
   take(delivery: Delivery): PartitionDelivery | undefined {
     if (this.#hasEnded) return undefined;
+    if (this.#channel !== delivery.lost) this.onBegin();
+    this.#channel = delivery.lost;
     this.#open += 1;
     return new PartitionDelivery(delivery, this);
   }

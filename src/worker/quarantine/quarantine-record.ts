@@ -1,4 +1,5 @@
 import { KeyedQueue } from '../../concurrency/keyed-queue.js';
+import { Presence } from '../../concurrency/presence.js';
 import type { Store } from '../../store/store.js';
 import {
   deleteQuarantined,
@@ -27,11 +28,7 @@ function topicOf(worker: string): string {
 /** The quarantined messages of a worker, as recorded in its store. Knows in memory whether there are any, so that a
  *  worker without quarantined messages reads nothing for them. */
 export class QuarantineRecord {
-  /** Until it is known, there may be rows. */
-  #mayHaveRows = true;
-  /** How often rows were changed: a look that began before the last change is outdated. */
-  #changes = 0;
-  #looking = false;
+  readonly #rows: Presence;
   readonly unreadable = new UnreadableKinds();
   readonly #bySubject = new KeyedQueue();
   readonly #listeners = new Set<() => void>();
@@ -41,17 +38,17 @@ export class QuarantineRecord {
     private readonly store: Pick<Store, 'query' | 'transaction' | 'onNotify'>,
     private readonly worker: string,
   ) {
+    this.#rows = new Presence(() => isAnyQuarantined(store.query, worker));
     this.#stopListening = store.onNotify(topicOf(worker), () => {
-      this.#changed();
+      this.#rows.changed();
       for (const listener of this.#listeners) listener();
     });
-    this.#changed();
   }
 
   /** Whether no message of the worker is quarantined, or about to be. Reads memory only; knows of changes by other
    *  processes shortly after their commit. */
   get isEmpty(): boolean {
-    return !this.#mayHaveRows && this.#bySubject.size === 0;
+    return !this.#rows.may && this.#bySubject.size === 0;
   }
 
   /** Registers a listener for changes, also those by other processes. Returns a function that unregisters it. */
@@ -122,33 +119,13 @@ export class QuarantineRecord {
   }
 
   async #addAll(messages: readonly QuarantinedMessage[]): Promise<void> {
-    this.#mayHaveRows = true;
-    this.#changes += 1;
-    await this.store.transaction(async (tx) => {
-      for (const message of messages) await insertQuarantined(tx.sql, this.worker, message);
-      await tx.notify(topicOf(this.worker));
-    });
-  }
-
-  #changed(): void {
-    this.#mayHaveRows = true;
-    this.#changes += 1;
-    if (!this.#looking) void this.#look();
-  }
-
-  /** Finds out whether there are rows. Never rejects: without an answer there may be some. */
-  async #look(): Promise<void> {
-    this.#looking = true;
     try {
-      for (let looked = -1; looked !== this.#changes;) {
-        looked = this.#changes;
-        const found = await isAnyQuarantined(this.store.query, this.worker);
-        if (looked === this.#changes) this.#mayHaveRows = found;
-      }
-    } catch {
-      // the next change looks again
+      await this.store.transaction(async (tx) => {
+        for (const message of messages) await insertQuarantined(tx.sql, this.worker, message);
+        await tx.notify(topicOf(this.worker));
+      });
     } finally {
-      this.#looking = false;
+      this.#rows.changed();
     }
   }
 }
