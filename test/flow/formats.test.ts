@@ -108,7 +108,8 @@ describe('the picture of a flow', () => {
     expect(labels).to.have.length(arrows.length);
     for (const [index, { label, x, y }] of labels.entries()) {
       expect(label).to.equal(arrows[index]?.label);
-      const points = pointsOn(curveOf(layout.arrows[index]?.points ?? []));
+      const { points: line = [], place } = layout.arrows[index] ?? {};
+      const points = pointsOn(curveOf(line, place));
       expect(points.some((point) => point.x === x && point.y === y)).to.equal(true);
     }
     const overlaps = labels.flatMap((label, index) =>

@@ -1,6 +1,6 @@
 import type { Point } from './layout.js';
 
-/** A curve through the middle of each section of a line, which starts and ends at the ends of the line. */
+/** A curve that starts and ends at the ends of a line. */
 export interface Curve {
   readonly start: Point;
   /** Quadratic Bézier curves, each from the end of the one before. */
@@ -10,8 +10,16 @@ export interface Curve {
 /** Points of each Bézier curve. */
 const SAMPLES = 20;
 
-/** Rounds a line of at least two points. */
-export function curveOf([start = ORIGIN, ...rest]: readonly Point[]): Curve {
+/** Rounds a line of at least two points: through the middle of each section, and through its point `through`, if it has that
+ *  point. */
+export function curveOf(points: readonly Point[], through?: Point): Curve {
+  const index = points.findIndex(({ x, y }) => x === through?.x && y === through.y);
+  if (index <= 0) return rounded(points);
+  const before = rounded(points.slice(0, index + 1));
+  return { start: before.start, bends: [...before.bends, ...rounded(points.slice(index)).bends] };
+}
+
+function rounded([start = ORIGIN, ...rest]: readonly Point[]): Curve {
   const last = rest.at(-1) ?? start;
   if (rest.length < 2) return { start, bends: [{ control: start, end: last }] };
   const bends = rest.slice(0, -1).map((control, index) => {

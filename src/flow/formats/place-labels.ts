@@ -12,7 +12,7 @@ export function placeLabels({ arrows, boxes }: Pick<Layout, 'arrows' | 'boxes'>)
   const placed: PlacedLabel[] = [];
   for (const { label, points, place } of arrows) {
     if (label === '') continue;
-    const nearestFirst = pointsOn(curveOf(points))
+    const nearestFirst = pointsOn(curveOf(points, place))
       .sort((a, b) => distance(a, place) - distance(b, place))
       .map((point) => ({ label, ...point, ...labelSize(label) }));
     const isFree = (each: PlacedLabel) => ![...boxes, ...placed].some((other) => overlap(each, other));

@@ -83,11 +83,12 @@ function headMarker(id: string): string {
   return `    <marker id="${id}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="${id}" d="M0 0 8 4 0 8z"/></marker>`;
 }
 
-function arrowOf({ points, isCycle, mark }: Layout['arrows'][number]): string {
+function arrowOf({ label, points, place, isCycle, mark }: Layout['arrows'][number]): string {
   const style = isCycle ? 'cycle' : mark;
   const head = style === undefined || style === 'unseen' ? 'head' : `${style}-head`;
   const names = style === undefined ? 'arrow' : `arrow ${style}`;
-  return `    <path class="${names}" marker-end="url(#${head})" d="${pathOf(curveOf(points))}"/>`;
+  const curve = curveOf(points, label === '' ? undefined : place);
+  return `    <path class="${names}" marker-end="url(#${head})" d="${pathOf(curve)}"/>`;
 }
 
 /** The background interrupts the arrow. */
