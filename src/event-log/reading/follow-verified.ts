@@ -2,6 +2,7 @@ import type { Broker, StreamEntry } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../positions/position.js';
+import { lastEntry } from './log-bounds.js';
 import { LogSubscription } from './log-subscription.js';
 import { isRetained, verifyPosition } from '../positions/verify-position.js';
 
@@ -12,6 +13,8 @@ export interface FollowVerifiedOptions {
   batchSize?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
+  /** Milliseconds without an entry after which the log is asked whether it has newer ones. @default 60000 */
+  idleLimit?: number;
   signal: AbortSignal;
 }
 
@@ -21,18 +24,17 @@ export interface FollowVerifiedOptions {
 export type LogPart =
   { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak } | { kind: 'resumed' };
 
-const POLL_INTERVAL_MS = 60_000;
-
 /**
  * Reads the log from a position as `followLog` does, and verifies that it is the same stream and that no entry is
  * missing: at the beginning, after every interruption, and where offsets are not contiguous. A new consumer first
- * receives the break `start`. After a break, reading continues with the first retained entry. Ends when the signal
- * aborts; throws `broker.closed` when the broker is closed.
+ * receives the break `start`. After a break, reading continues with the first retained entry. A subscription that delivers
+ * nothing although the log has newer entries is replaced: RabbitMQ was seen to stop delivering where it trimmed the log
+ * meanwhile. Ends when the signal aborts; throws `broker.closed` when the broker is closed.
  */
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
-  { from, batchSize = 500, patience = 10_000, signal }: FollowVerifiedOptions,
+  { from, batchSize = 500, patience = 10_000, idleLimit = 60_000, signal }: FollowVerifiedOptions,
 ): AsyncGenerator<LogPart, void, undefined> {
   const wakeup = new Wakeup();
   const wake = () => wakeup.notify();
@@ -66,8 +68,8 @@ export async function* followVerified(
           const entries = reader.take(batchSize);
           const [first] = entries;
           if (first === undefined) {
-            await wakeup.wait(POLL_INTERVAL_MS);
-            continue;
+            if ((await wakeup.wait(idleLimit)) || isOver() || !(await hasNewer(last))) continue;
+            break;
           }
           if (last?.offset === BEFORE_FIRST.offset && first.offset > 0 && !isBroken) {
             yield { kind: 'broken', broken: { kind: 'gap', expected: last, found: positionOf(first) } };
@@ -94,6 +96,12 @@ export async function* followVerified(
   } finally {
     signal.removeEventListener('abort', wake);
     stopListening();
+  }
+
+  /** Whether the log has entries after a position. False if it does not answer: it is asked again. */
+  async function hasNewer(position: LogPosition | undefined): Promise<boolean> {
+    const newest = await lastEntry(broker, stream);
+    return newest !== undefined && newest.offset > (position?.offset ?? -1);
   }
 
   /** Returns the index of an entry before which others may have been trimmed. */

@@ -207,7 +207,7 @@ for (const kind of ['memory', 'rabbitmq']) {
   });
 }
 
-describe('reading a log that was empty at the start', () => {
+describe('reading a log of a scripted broker', () => {
   const entry = (offset: number): StreamEntry => ({
     offset,
     exchange: '',
@@ -255,4 +255,29 @@ describe('reading a log that was empty at the start', () => {
       await running;
     });
   }
+
+  it('replaces a subscription that delivers nothing although the log has newer entries', async () => {
+    const { broker, begun } = scripted();
+    const ending = new AbortController();
+    const seen: number[] = [];
+    const run = async () => {
+      const options = { from: undefined, idleLimit: 20, signal: ending.signal };
+      for await (const part of followVerified(broker, 'log', options)) {
+        if (part.kind !== 'entries') continue;
+        seen.push(...part.entries.map(({ offset }) => offset));
+        if (seen.includes(4)) ending.abort();
+      }
+    };
+    const running = run();
+    const stalled = await begun.next();
+    for (const offset of [0, 1, 2]) stalled.onEntry(entry(offset));
+    const newest = await begun.next();
+    expect(newest.from).to.equal('last');
+    newest.onEntry(entry(4));
+    const replaced = await begun.next();
+    expect(replaced.from).to.equal(2);
+    for (const offset of [2, 3, 4]) replaced.onEntry(entry(offset));
+    await running;
+    expect(seen).to.deep.equal([0, 1, 2, 3, 4]);
+  });
 });
