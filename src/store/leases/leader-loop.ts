@@ -31,6 +31,18 @@ const STABLE_AFTER_MS = 5_000;
 /** Milliseconds between two checks of the lock, which takes 0.2 ms. */
 const LOCK_CHECK_INTERVAL_MS = 150;
 
+/** Runs `work` in at most one of the calling processes until it has succeeded once in this one, then gives the lease up: a
+ *  lease for which no process competes is not vacant. Resolves also when `signal` aborts. */
+export async function leadOnce(options: LeaderOptions, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { store, name, holder, signal: ending } = options;
+  const done = new AbortController();
+  await runAsLeader({ ...options, signal: AbortSignal.any([ending, done.signal]) }, async (_lease, leading) => {
+    await work(leading);
+    done.abort();
+  });
+  if (!ending.aborted) await store.releaseLease({ name, holder, epoch: 0 });
+}
+
 /**
  * Runs `work` in at most one of the calling processes: whenever this process acquires the lease. `work` ends when its
  * signal aborts, because the lease is lost or `signal` has aborted. If it throws, the lease is released, and acquired

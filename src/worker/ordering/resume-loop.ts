@@ -1,6 +1,6 @@
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { messageOf } from '../../errors.js';
-import { runAsLeader } from '../../store/leases/leader-loop.js';
+import { leadOnce } from '../../store/leases/leader-loop.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { InFlightMessages } from '../consumption/in-flight.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
@@ -77,17 +77,9 @@ export class ResumeLoop {
     const wait = await this.#untilDue();
     if (wait > 0) return wait;
     const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS } = this.options.worker;
-    const { name: worker, signal: ending } = this.options.context;
-    const name = `ordering:${worker}`;
-    const done = new AbortController();
-    const signal = AbortSignal.any([ending, done.signal]);
-    await runAsLeader({ store, name, holder: instance, ttl, logger, signal }, async (_lease, leading) => {
-      await this.#lead(leading);
-      done.abort();
-    });
-    if (ending.aborted) return 0;
-    // a lease for which this process does not compete any more is not vacant
-    await store.releaseLease({ name, holder: instance, epoch: 0 });
+    const { name: worker, signal } = this.options.context;
+    const lease = { store, name: `ordering:${worker}`, holder: instance, ttl, logger, signal };
+    await leadOnce(lease, (leading) => this.#lead(leading));
     return this.#hasFailed ? FAULT_PAUSE_MS : 0;
   }
 

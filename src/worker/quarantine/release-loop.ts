@@ -1,7 +1,7 @@
 import { sleep } from '../../concurrency/sleep.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { messageOf } from '../../errors.js';
-import { runAsLeader } from '../../store/leases/leader-loop.js';
+import { leadOnce } from '../../store/leases/leader-loop.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 import type { PreparedWorker } from '../prepare.js';
@@ -114,19 +114,14 @@ export class ReleaseLoop {
   /** Releases messages while this process holds the lease. Pauses afterwards if nothing could be released. */
   async #lead(reconciles: boolean): Promise<void> {
     const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS } = this.worker;
-    const { name: worker, signal: ending } = this.context;
-    const name = `quarantine:${worker}`;
-    const done = new AbortController();
-    const signal = AbortSignal.any([ending, done.signal]);
+    const { name: worker, signal } = this.context;
     let released = 0;
-    await runAsLeader({ store, name, holder: instance, ttl, logger, signal }, async (_lease, leading) => {
+    const lease = { store, name: `quarantine:${worker}`, holder: instance, ttl, logger, signal };
+    await leadOnce(lease, async (leading) => {
       if (reconciles) await this.#reconcile(leading);
       released += await this.releaser.release(leading);
-      done.abort();
     });
-    if (ending.aborted) return;
-    // a lease for which this process does not compete any more is not vacant
-    await store.releaseLease({ name, holder: instance, epoch: 0 });
+    if (signal.aborted) return;
     if (released > 0) logger.info('Released quarantined messages', { count: released });
     this.#pause = released > 0 ? 0 : Math.min(Math.max(this.#pause * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
     this.#pausedUntil = performance.now() + this.#pause;
