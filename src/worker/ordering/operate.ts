@@ -7,14 +7,13 @@ import {
   holdOf,
   holdsOf,
   insertHold,
-  messagesOfKey,
   parkedKeys,
   updateParked,
   type Hold,
   type ParkedKey,
   type ParkedMessage,
 } from './parked-table.js';
-import { parkingTopic } from './parking.js';
+import { notifying } from './parking.js';
 
 /** A subject of an ordered worker with messages that wait. */
 export interface WaitingSubject {
@@ -40,53 +39,41 @@ export async function waitingSubjects({ query }: Pick<Store, 'query'>, worker: s
   });
 }
 
-/** The parked messages of a subject in their order, at most `limit`. */
-export function parkedOf(
-  { query }: Pick<Store, 'query'>,
-  worker: string,
-  subject: string,
-  limit: number,
-): Promise<ParkedMessage[]> {
-  return messagesOfKey(query, worker, subject, limit);
-}
-
 /** Holds a subject: its next messages are parked. False if it is held already. */
 export function holdSubject(store: Store, worker: string, subject: string, now: number): Promise<boolean> {
-  return change(store, worker, async ({ sql }) => {
-    if ((await holdOf(sql, worker, subject)) !== undefined) return false;
-    await insertHold(sql, worker, { key: subject, since: now, code: null });
-    return true;
-  });
+  return store.transaction(
+    notifying(worker, async ({ sql }) => {
+      if ((await holdOf(sql, worker, subject)) !== undefined) return false;
+      await insertHold(sql, worker, { key: subject, since: now, code: null });
+      return true;
+    }),
+  );
 }
 
 /** Ends the hold of a subject: its parked messages are handled, also the first one. Throws `subject.not_held`. */
 export function releaseSubject(store: Store, worker: string, subject: string, now: number): Promise<void> {
-  return change(store, worker, async (tx) => {
-    await endHold(tx, worker, subject);
-    const first = await firstParked(tx.sql, worker, subject);
-    if (first !== undefined) await updateParked(tx.sql, worker, { ...first, dueAt: now });
-  });
+  return store.transaction(
+    notifying(worker, async (tx) => {
+      await endHold(tx, worker, subject);
+      const first = await firstParked(tx.sql, worker, subject);
+      if (first !== undefined) await updateParked(tx.sql, worker, { ...first, dueAt: now });
+    }),
+  );
 }
 
 /** Ends the hold of a subject without its first message. Resolves with that message; undefined if none was parked. Throws
  *  `subject.not_held`. */
 export function skipFirst(store: Store, worker: string, subject: string): Promise<ParkedMessage | undefined> {
-  return change(store, worker, async (tx) => {
-    await endHold(tx, worker, subject);
-    const first = await firstParked(tx.sql, worker, subject);
-    if (first !== undefined) await deleteParked(tx.sql, worker, first.place);
-    return first;
-  });
+  return store.transaction(
+    notifying(worker, async (tx) => {
+      await endHold(tx, worker, subject);
+      const first = await firstParked(tx.sql, worker, subject);
+      if (first !== undefined) await deleteParked(tx.sql, worker, first.place);
+      return first;
+    }),
+  );
 }
 
 async function endHold({ sql }: Tx, worker: string, subject: string): Promise<void> {
   if (!(await deleteHold(sql, worker, subject))) throw new FlotillaError('subject.not_held', `${subject} of ${worker}`);
-}
-
-function change<T>(store: Store, worker: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return store.transaction(async (tx) => {
-    const result = await work(tx);
-    await tx.notify(parkingTopic(worker));
-    return result;
-  });
 }

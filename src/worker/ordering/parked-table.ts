@@ -185,6 +185,14 @@ export async function countParked(sql: Sql, worker: string, key: string): Promis
   return { all: Number(row?.total ?? 0), ofKey: Number(row?.of_key ?? 0) };
 }
 
+/** Whether a worker has any parked message or hold. */
+export async function isAnyWaiting(sql: Sql, worker: string): Promise<boolean> {
+  const rows = await sql`
+    SELECT 1 AS waits FROM flotilla_parked WHERE worker = ${worker}
+    UNION ALL SELECT 1 FROM flotilla_held WHERE worker = ${worker} LIMIT 1`;
+  return rows.length > 0;
+}
+
 /** How many messages and holds a worker has. */
 export async function countWaiting(sql: Sql, worker: string): Promise<{ parked: number; held: number }> {
   const [row] = await sql<{ parked: number; held: number }>`

@@ -10,7 +10,6 @@ import type { Store, Tx } from '../../store/store.js';
 import type { Message } from '../pipeline/message.js';
 import {
   countParked,
-  countWaiting,
   deleteHold,
   deleteParked,
   findParked,
@@ -18,6 +17,7 @@ import {
   holdOf,
   insertHold,
   insertParked,
+  isAnyWaiting,
   mustWait,
   updateParked,
   type NewParkedMessage,
@@ -33,6 +33,15 @@ const ROOM_CHECK_MS = 2_000;
 /** The topic that is notified of changes of the parked messages of a worker. */
 export function parkingTopic(worker: string): string {
   return `ordering:${worker}`;
+}
+
+/** A change of the parked messages of a worker, about which all of its processes are notified. */
+export function notifying<T>(worker: string, work: (tx: Tx) => Promise<T>): (tx: Tx) => Promise<T> {
+  return async (tx) => {
+    const result = await work(tx);
+    await tx.notify(parkingTopic(worker));
+    return result;
+  };
 }
 
 /** A message in turn. */
@@ -56,10 +65,7 @@ export class Parking {
     private readonly clock: Pick<Clock, 'now'>,
     private readonly limits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY },
   ) {
-    this.#waiting = new Presence(async () => {
-      const { parked, held } = await countWaiting(store.query, worker);
-      return parked + held > 0;
-    });
+    this.#waiting = new Presence(() => isAnyWaiting(store.query, worker));
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
       this.#waiting.changed();
       for (const wakeup of this.#room.values()) wakeup.notify();
@@ -113,7 +119,7 @@ export class Parking {
   async #placeOf(tx: Tx, message: MessageInTurn): Promise<'first' | 'parked' | 'full'> {
     const { turn: key, envelope } = message;
     if (!(await mustWait(tx.sql, this.worker, key))) return 'first';
-    if (await this.#mend(tx, message)) return 'parked';
+    if (await this.#replaceHeld(tx, message)) return 'parked';
     if ((await findParked(tx.sql, this.worker, envelope)) !== undefined) return 'parked';
     if (!this.#hasRoom(await countParked(tx.sql, this.worker, key))) return 'full';
     await insertParked(tx.sql, this.worker, this.#rowOf(message, this.clock.now()));
@@ -126,11 +132,7 @@ export class Parking {
   }
 
   #change<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#transaction(async (tx) => {
-      const result = await work(tx);
-      await tx.notify(parkingTopic(this.worker));
-      return result;
-    });
+    return this.#transaction(notifying(this.worker, work));
   }
 
   /** What it has written is known when it resolves, before the next message of the key has its turn. */
@@ -151,7 +153,7 @@ export class Parking {
   }
 
   /** A replayed dead letter, possibly edited, replaces the message that holds its key, and ends the hold. */
-  async #mend(tx: Tx, message: MessageInTurn): Promise<boolean> {
+  async #replaceHeld(tx: Tx, message: MessageInTurn): Promise<boolean> {
     const { turn: key, envelope, delivery } = message;
     if (readReplays(delivery.properties.headers) === 0) return false;
     const hold = await holdOf(tx.sql, this.worker, key);

@@ -8,13 +8,12 @@ import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import {
   holdSubject,
-  parkedOf,
   releaseSubject,
   skipFirst,
   waitingSubjects,
   type WaitingSubject,
 } from '../../../worker/ordering/operate.js';
-import { orderingMigrations } from '../../../worker/ordering/parked-table.js';
+import { messagesOfKey, orderingMigrations } from '../../../worker/ordering/parked-table.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { MAX_LINES, printList } from '../../shared/output/print-list.js';
@@ -110,14 +109,16 @@ function reasonOf({ hold, first }: WaitingSubject, now: number): string {
 async function runShow(name: string, subject: string, { json = false }: Flags, context: Context): Promise<void> {
   const items = await withSession(context, async (session) => {
     const { store } = await openOrdered(session, name);
-    return (await parkedOf(store, name, subject, MAX_LINES)).map(({ type, id, source, since, dueAt, properties }) => ({
-      type,
-      id,
-      source,
-      since: new Date(since).toISOString(),
-      due: new Date(dueAt).toISOString(),
-      failures: readAttempts(properties.headers),
-    }));
+    return (await messagesOfKey(store.query, name, subject, MAX_LINES)).map(
+      ({ type, id, source, since, dueAt, properties }) => ({
+        type,
+        id,
+        source,
+        since: new Date(since).toISOString(),
+        due: new Date(dueAt).toISOString(),
+        failures: readAttempts(properties.headers),
+      }),
+    );
   });
   printList(context, items, {
     json,
