@@ -1,5 +1,5 @@
 /** Runs one task at a time for each key, in the order of the calls; tasks of different keys run concurrently. A failure
- *  rejects only the promise of its own task. */
+ *  rejects only the promise of its own task. A task may pass its turn before it settles. */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
@@ -8,15 +8,17 @@ export class KeyedQueue {
     return this.#last.size;
   }
 
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(key: string, work: (pass: () => void) => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
-    const running = before === undefined ? work() : before.then(work);
-    const settled = running.catch(() => undefined);
-    this.#last.set(key, settled);
+    let pass = () => {};
+    const passed = new Promise<void>((resolve) => (pass = resolve));
+    this.#last.set(key, passed);
     try {
-      return await running;
+      if (before !== undefined) await before;
+      return await work(pass);
     } finally {
-      if (this.#last.get(key) === settled) this.#last.delete(key);
+      pass();
+      if (this.#last.get(key) === passed) this.#last.delete(key);
     }
   }
 }

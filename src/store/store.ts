@@ -128,6 +128,13 @@ export interface ReadFilter {
   until?: string;
 }
 
+/** Options of a change of the store. */
+export interface ChangeOptions {
+  /** Called when the change is committed: later reads and transactions of every process see it, and become durable only
+   *  together with it. It is not durable yet. */
+  onCommitted?: (() => void) | undefined;
+}
+
 /** The store of one service: its events, inbox, checkpoints, timers, leases and tables. Several processes may open
  *  the same store. When the promise of a change resolves, the change is durable; so is the data that a read resolves
  *  with. Leases, checkpoints of a lease and starts of messages are an exception: they survive the end of a process,
@@ -142,7 +149,7 @@ export interface Store {
   /** Runs `work` in a transaction that it shares with other waiting writes, behind a separate savepoint: if it
    *  throws, only its own writes are rolled back, and the promise rejects. Resolves when the transaction is
    *  committed. Rejects with `store.overloaded` when too many writes are waiting. */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: ChangeOptions): Promise<T>;
   /** Returns the stream's events after version `after`, at most `limit` (default 1,000). */
   read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
   /** Returns events after the global position `after` in the order of positions, at most `limit` (default 1,000),
@@ -175,7 +182,7 @@ export interface Store {
   handled(key: InboxKey): Promise<boolean>;
   /** Commits only the inbox row, for an event without other effects; cheaper than a transaction with
    *  `Tx.markHandled`. False if the row exists. */
-  markHandled(key: InboxKey): Promise<boolean>;
+  markHandled(key: InboxKey, options?: ChangeOptions): Promise<boolean>;
   /** Commits another start of a message. Returns the number of its starts without an outcome. */
   recordStart(key: InboxKey): Promise<number>;
   /** Deletes the starts of a message that had an outcome but was not handled. */

@@ -72,6 +72,20 @@ describe('concurrency primitives', () => {
     expect(queue.size).to.equal(0);
   });
 
+  it('a keyed queue begins the next task of a key when the one before passes its turn', async () => {
+    const queue = new KeyedQueue();
+    let settle = () => {};
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    const first = queue.run('a', (pass) => {
+      pass();
+      return settled;
+    });
+    expect(await queue.run('a', () => Promise.resolve('second'))).to.equal('second');
+    settle();
+    await first;
+    expect(queue.size).to.equal(0);
+  });
+
   it('a semaphore runs as many tasks as it allows, the others in the order of the calls', async () => {
     const semaphore = new Semaphore(2);
     const log: string[] = [];

@@ -1,6 +1,6 @@
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
-import type { Tx } from '../store.js';
+import type { ChangeOptions, Tx } from '../store.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
 import { performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
 import { Watchdog } from '../sqlite/write/watchdog.js';
@@ -34,12 +34,12 @@ export class MemoryCommitter {
     private readonly options: MemoryCommitterOptions,
   ) {}
 
-  submit<T>(step: () => T, { single }: { single: boolean }): Promise<T> {
-    return this.#enqueue<T>(performStep(step, single));
+  submit<T>(step: () => T, { single, ...options }: { single: boolean } & ChangeOptions): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single), options);
   }
 
-  run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#enqueue<T>(performWork(work));
+  run<T>(work: (tx: Tx) => Promise<T>, options: ChangeOptions = {}): Promise<T> {
+    return this.#enqueue<T>(performWork(work), options);
   }
 
   /** Runs a step that reads committed data. */
@@ -57,12 +57,12 @@ export class MemoryCommitter {
     await this.#queue.settled();
   }
 
-  #enqueue<T>(perform: WriteUnit['perform']): Promise<T> {
+  #enqueue<T>(perform: WriteUnit['perform'], { onCommitted }: ChangeOptions): Promise<T> {
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     this.waiting += 1;
     return new Promise<T>((resolve, reject) => {
-      void this.#queue.run(() => this.#commit({ perform, durable: false, resolve, reject }));
+      void this.#queue.run(() => this.#commit({ perform, durable: false, onCommitted, resolve, reject }));
     });
   }
 
@@ -73,8 +73,10 @@ export class MemoryCommitter {
       const outcome = await this.#perform(unit);
       this.writer.commit();
       this.options.onCommit(this.#committed());
-      if (outcome.done) unit.resolve(outcome.value);
-      else unit.reject(outcome.error);
+      if (outcome.done) {
+        unit.onCommitted?.();
+        unit.resolve(outcome.value);
+      } else unit.reject(outcome.error);
     } catch (error) {
       this.writer.rollback();
       unit.reject(storeError(error));

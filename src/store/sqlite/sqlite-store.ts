@@ -4,6 +4,7 @@ import type { UnsequencedEvent } from '../../events/envelope.js';
 import type {
   AppendResult,
   Archived,
+  ChangeOptions,
   ExpectedVersion,
   InboxKey,
   Lease,
@@ -109,8 +110,8 @@ export class SqliteStore implements Store {
     });
   }
 
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.parts.committer.run(work);
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: ChangeOptions): Promise<T> {
+    return this.parts.committer.run(work, options);
   }
 
   async read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
@@ -171,8 +172,8 @@ export class SqliteStore implements Store {
     return this.#inboxLookups.handled(key);
   }
 
-  markHandled(key: InboxKey): Promise<boolean> {
-    return this.#step((writer) => writer.inbox.markHandled(key), { single: true });
+  markHandled(key: InboxKey, options?: ChangeOptions): Promise<boolean> {
+    return this.#step((writer) => writer.inbox.markHandled(key), { single: true, ...options });
   }
 
   recordStart(key: InboxKey): Promise<number> {

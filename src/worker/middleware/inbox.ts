@@ -51,16 +51,19 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const outcome = await next(message);
     if (outcome !== 'done') return outcome;
     failpoint('worker.handled');
-    const { effects } = message;
+    const { effects, passTurn: onCommitted } = message;
     const [key, ...replaced] = keys;
     const isFirst =
       effects.length === 0 && replaced.length === 0
-        ? await store.markHandled(key)
-        : await store.transaction(async (tx) => {
-            for (const each of keys) if (!(await tx.markHandled(each))) return false;
-            await runEffects(tx, effects, new Emissions(context, event));
-            return true;
-          });
+        ? await store.markHandled(key, { onCommitted })
+        : await store.transaction(
+            async (tx) => {
+              for (const each of keys) if (!(await tx.markHandled(each))) return false;
+              await runEffects(tx, effects, new Emissions(context, event));
+              return true;
+            },
+            { onCommitted },
+          );
     failpoint('worker.committed');
     return isFirst ? 'done' : 'duplicate';
   }

@@ -8,7 +8,8 @@ import { isInTurn, type MessageInTurn } from '../ordering/parking.js';
 import { PartitionDelivery } from '../ordering/partition-consumer.js';
 
 /** For an ordered worker: handles the messages of one key one after the other. A message that follows parked ones is
- *  parked, too. What becomes of a message is stored before the turn passes to the next one. */
+ *  parked, too. What becomes of a message is committed before the turn passes to the next one, and durable before it is
+ *  acknowledged. */
 export const turn: Middleware<WorkerPipelineContext> = (next, context) => {
   const { ordering } = context;
   if (ordering === undefined) return next;
@@ -17,7 +18,10 @@ export const turn: Middleware<WorkerPipelineContext> = (next, context) => {
     if (key === undefined) return next(message);
     message.turn = key;
     if (!isInTurn(message)) return next(message);
-    return ordering.turns.run(key, () => inTurn(message, ordering, next, context));
+    return ordering.turns.run(key, (pass) => {
+      message.passTurn = pass;
+      return inTurn(message, ordering, next, context);
+    });
   };
 };
 

@@ -23,6 +23,8 @@ export interface Message {
   readonly parked: ParkedMessage | undefined;
   /** The key in whose order the message is handled; undefined if it is handled in no particular order. */
   turn: string | undefined;
+  /** Lets the next message with the same key be handled. Called once the effects of this one are committed. */
+  passTurn: (() => void) | undefined;
   /** The event as it was received; undefined until it is read. */
   envelope: EventEnvelope | undefined;
   /** Undefined until decoded. */
@@ -51,6 +53,7 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     replay: readReplayHeaders(headers),
     parked: delivery instanceof ParkedDelivery ? delivery.row : undefined,
     turn: undefined,
+    passTurn: undefined,
     envelope: undefined,
     event: undefined,
     key: undefined,

@@ -7,6 +7,7 @@ import { HEADERS, writeReplaced } from '../../../src/broker/messages/headers.js'
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { codeOf } from '../../contract/store-events.js';
+import { HeldSyncs } from '../../store/support/held-syncs.js';
 import { openSteppers, stepper, type Steppers } from './support/ordered.js';
 
 const stepsOf = (all: readonly string[], subject: string) =>
@@ -48,6 +49,25 @@ for (const kind of ['memory', 'rabbitmq']) {
       const steps = await steppers.steps();
       for (const subject of subjects) expect(stepsOf(steps, subject), subject).to.deep.equal(upTo(15));
       expect(most).to.be.greaterThan(1);
+    });
+
+    it('handles the next event once the one before is committed, and settles both once they are durable', async () => {
+      let begun = 0;
+      const syncs = new HeldSyncs();
+      try {
+        const worker = await syncs.releaseUntil(steppers.start(stepper({ handle: () => void (begun += 1) })));
+        const settled = (count: number) =>
+          eventually(`${count} are settled`, () => begun === count && worker.state().inFlight === 0);
+        await steppers.publish('a', 0);
+        await syncs.releaseUntil(settled(1));
+        for (const n of upTo(5)) await steppers.publish('a', n);
+        await eventually('all have begun', () => begun === 6);
+        expect(worker.state().inFlight).to.equal(5);
+        await syncs.releaseUntil(settled(6));
+      } finally {
+        syncs.restore();
+      }
+      expect(stepsOf(await steppers.steps(), 'a')).to.deep.equal([0, ...upTo(5)]);
     });
 
     it('retries an event before the later ones of its subject, while other subjects continue', async () => {

@@ -1,7 +1,7 @@
 import { failpoint } from '../../../failpoints.js';
 import { FlotillaError } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
-import type { Tx } from '../../store.js';
+import type { ChangeOptions, Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
@@ -29,6 +29,8 @@ export interface CommitterOptions {
 /** A commit is prepared while an earlier one is synced. A third would not be durable sooner, only alone: its units wait
  *  for company. */
 const MAX_UNSYNCED_GROUPS = 2;
+/** Where others wait for a commit to be visible, it does not wait for company: the next message of an ordered subject. */
+const MAX_UNSYNCED_GROUPS_AWAITED = 16;
 /** Milliseconds of work in one transaction; bounds how long the event loop is blocked, and lets the sync of one part of
  *  a large backlog overlap with the work of the next. */
 const GROUP_TIME_MS = 5;
@@ -36,7 +38,7 @@ const GROUP_TIME_MS = 5;
  *  and each commit of fewer units would cost more than it saves. */
 const MIN_GROUP = 16;
 
-export interface StepOptions {
+export interface StepOptions extends ChangeOptions {
   /** As in `performStep`. */
   single: boolean;
   /** Whether the step settles once its commit is durable, instead of visible. False for changes that matter only to
@@ -69,13 +71,13 @@ export class Committer {
   }
 
   /** Runs a step of the store itself. */
-  submit<T>(step: () => T, { single, durable = true, urgent = false }: StepOptions): Promise<T> {
-    return this.#enqueue<T>(performStep(step, single), { durable, urgent });
+  submit<T>(step: () => T, { single, ...options }: StepOptions): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single), options);
   }
 
   /** Runs a caller's work. */
-  run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#enqueue<T>(performWork(work), { durable: true, urgent: false });
+  run<T>(work: (tx: Tx) => Promise<T>, options: ChangeOptions = {}): Promise<T> {
+    return this.#enqueue<T>(performWork(work), options);
   }
 
   /** Commits waiting units, then accepts no more. */
@@ -85,21 +87,29 @@ export class Committer {
     await Promise.all(this.#unsynced);
   }
 
-  #enqueue<T>(perform: WriteUnit['perform'], { durable, urgent }: { durable: boolean; urgent: boolean }): Promise<T> {
+  #enqueue<T>(
+    perform: WriteUnit['perform'],
+    { durable = true, urgent = false, onCommitted }: Omit<StepOptions, 'single'>,
+  ): Promise<T> {
     const { guard } = this.options;
     if (guard.failure !== undefined) return Promise.reject(guard.failure);
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, resolve, reject });
+      this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, onCommitted, resolve, reject });
       this.#draining ??= this.#drain();
     });
+  }
+
+  get #maxUnsynced(): number {
+    const isAwaited = this.#waiting.some(({ onCommitted }) => onCommitted !== undefined);
+    return isAwaited ? MAX_UNSYNCED_GROUPS_AWAITED : MAX_UNSYNCED_GROUPS;
   }
 
   async #drain(): Promise<void> {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
-      while (this.#unsynced.size >= MAX_UNSYNCED_GROUPS) await Promise.race(this.#unsynced);
+      while (this.#unsynced.size >= this.#maxUnsynced) await Promise.race(this.#unsynced);
       await this.options.room();
       try {
         await this.lock.take();
@@ -129,6 +139,7 @@ export class Committer {
     }
     const { appended } = this.writer.events;
     if (appended > 0) failpoint('store.committed');
+    for (const [index, { onCommitted }] of group.entries()) if (outcomes[index]?.done === true) onCommitted?.();
     const settle = () => this.#settle(group, outcomes, appended > 0);
     const synced = group.some(({ durable }) => durable) ? this.options.log.barrier() : undefined;
     if (synced === undefined) settle();

@@ -14,6 +14,8 @@ export interface WriteUnit {
   perform(writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome>;
   /** Whether it settles only once its commit is durable. */
   durable: boolean;
+  /** Called when its commit is visible. */
+  onCommitted: (() => void) | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }

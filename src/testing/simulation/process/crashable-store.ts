@@ -9,7 +9,8 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
   return {
     service: store.service,
     id: store.id,
-    transaction: (work) => process.commit(() => store.transaction(service.noting(work, handling.getStore()?.appended))),
+    transaction: (work, options) =>
+      process.commit(() => store.transaction(service.noting(work, handling.getStore()?.appended), options)),
     markHandled: (...args) => process.commit(() => store.markHandled(...args)),
     append: (...args) => process.guard(() => store.append(...args)),
     read: (...args) => process.guard(() => store.read(...args)),

@@ -1,48 +1,12 @@
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { expect } from 'chai';
 import type { FlotillaError } from '../../../../src/errors.js';
 import type { Store } from '../../../../src/store/store.js';
 import { codeOf, eventOf } from '../../../contract/store-events.js';
 import { eventually } from '../../../support/eventually.js';
+import { HeldSyncs } from '../../support/held-syncs.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
 const key = { consumer: 'payment', source: 'core', id: '019f0000-0000-7000-8000-000000000001' };
-
-/** The syncs of this process wait for `release`. */
-class HeldSyncs {
-  readonly #real = fs.fdatasync;
-  #held: (() => void)[] = [];
-  #error: NodeJS.ErrnoException | undefined;
-
-  constructor() {
-    fs.fdatasync = ((descriptor: number, callback: (error: NodeJS.ErrnoException | null) => void) => {
-      this.#held.push(() =>
-        this.#error === undefined ? this.#real.call(fs, descriptor, callback) : callback(this.#error),
-      );
-    }) as typeof fs.fdatasync;
-    syncBuiltinESMExports();
-  }
-
-  get count(): number {
-    return this.#held.length;
-  }
-
-  fail(): void {
-    this.#error = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
-    this.release();
-  }
-
-  release(): void {
-    for (const run of this.#held.splice(0)) run();
-  }
-
-  restore(): void {
-    fs.fdatasync = this.#real;
-    syncBuiltinESMExports();
-    this.release();
-  }
-}
 
 describe('durable commits of a SQLite store', () => {
   let temp: TempStore;
@@ -58,18 +22,13 @@ describe('durable commits of a SQLite store', () => {
     temp = await createTempStore();
     syncs = new HeldSyncs();
     const opening = Promise.all([temp.open({ onFailure: (error) => (failure = error) }), temp.open()]);
-    await releaseUntil(opening);
+    await syncs.releaseUntil(opening);
     [store, other] = await opening;
   });
   afterEach(async () => {
     syncs.restore();
     await temp.dispose();
   });
-
-  async function releaseUntil(done: Promise<unknown>): Promise<void> {
-    const timer = setInterval(() => syncs.release(), 1);
-    await done.finally(() => clearInterval(timer));
-  }
 
   const note = (name: string, promise: Promise<unknown>) => {
     void promise.then(
@@ -105,8 +64,36 @@ describe('durable commits of a SQLite store', () => {
     await first;
     await eventually(async () => (await visible()) === 5);
     expect(settled).to.deep.equal(['first']);
-    await releaseUntil(Promise.all([second, ...rest]));
+    await syncs.releaseUntil(Promise.all([second, ...rest]));
     expect(store.health().commits).to.equal(3);
+  });
+
+  it('follow each other without a sync if each waits only for the one before to be committed', async () => {
+    const chain = (n: number): Promise<unknown> =>
+      note(
+        `change ${n}`,
+        store.transaction((tx) => tx.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]), {
+          onCommitted: () => n < 5 && void chain(n + 1),
+        }),
+      );
+    const first = chain(1);
+    await eventually(async () => (await visible()) === 5);
+    expect(settled).to.deep.equal([]);
+    await syncs.releaseUntil(first);
+    await syncs.releaseUntil(eventually(() => settled.length === 5));
+  });
+
+  it('do not count as committed if they are rolled back', async () => {
+    let calls = 0;
+    const options = { onCommitted: () => (calls += 1) };
+    const failed = note(
+      'failed',
+      store.transaction(() => Promise.reject(new Error('no')), options),
+    );
+    const other = note('other', store.markHandled(key, options));
+    await syncs.releaseUntil(Promise.allSettled([failed, other]));
+    expect(settled).to.deep.equal(['failed rejected', 'other']);
+    expect(calls).to.equal(1);
   });
 
   /** The number of visible events, durable or not. */
@@ -128,7 +115,7 @@ describe('durable commits of a SQLite store', () => {
     ];
     await eventually(() => syncs.count === 2);
     expect(settled).to.deep.equal([]);
-    await releaseUntil(Promise.all([append, ...reads]));
+    await syncs.releaseUntil(Promise.all([append, ...reads]));
     const count = syncs.count;
     expect(await other.readAll(0)).to.have.length(1);
     expect(syncs.count).to.equal(count); // nothing was committed meanwhile
@@ -141,7 +128,7 @@ describe('durable commits of a SQLite store', () => {
     const known = note('known', other.handled(key));
     await eventually(() => syncs.count === 2);
     expect(settled).to.deep.equal([]);
-    await releaseUntil(Promise.all([handled, known]));
+    await syncs.releaseUntil(Promise.all([handled, known]));
     expect(await known).to.equal(true);
   });
 
