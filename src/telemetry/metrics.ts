@@ -131,6 +131,18 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['worker'] as const,
       registers,
     }),
+    partitionStalled: new Counter({
+      name: 'flotilla_partition_stalled_total',
+      help: 'Times that the queue of a partition had messages and delivered none, so that its channel was replaced',
+      labelNames: ['worker', 'queue'] as const,
+      registers,
+    }),
+    hotSubject: new Gauge({
+      name: 'flotilla_partition_hot_subject_ratio',
+      help: 'The part of the messages of a partition in the last two minutes that its most frequent subject has; 0 below 100 messages',
+      labelNames: ['worker', 'queue'] as const,
+      registers,
+    }),
     topologyRecreated: new Counter({
       name: 'flotilla_topology_recreated_total',
       help: 'Exchanges, queues and bindings that were missing at run time and have been declared again',

@@ -53,6 +53,8 @@ export interface StartWorkerOptions {
   leaseTtl?: number;
   /** Verifies the publisher of a message before it is decoded. @default no verification */
   verify?: VerifyPublisher | undefined;
+  /** Milliseconds without a message after which a partition of an ordered worker is checked; `Infinity`: never. @default one minute */
+  stallAfter?: number;
   /** @default the system clock */
   clock?: Clock;
   /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */

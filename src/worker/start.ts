@@ -17,6 +17,7 @@ const NO_QUEUE: QueueState = {
   circuitBreaker: 'closed',
   pauses: [],
   full: [],
+  partitions: [],
   inFlight: 0,
   overdue: 0,
   abandoned: 0,

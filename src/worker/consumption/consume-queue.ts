@@ -10,6 +10,7 @@ import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import { orderingOf } from '../ordering/ordering.js';
 import { isInTurn, Parking } from '../ordering/parking.js';
 import { PartitionConsumer } from '../ordering/partition-consumer.js';
+import { PartitionWatch, type PartitionState } from '../ordering/partition-watch.js';
 import { ResumeLoop } from '../ordering/resume-loop.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { inboxKey } from '../pipeline/inbox-key.js';
@@ -42,6 +43,8 @@ export interface QueueState {
   pauses: readonly PauseReason[];
   /** Subjects of which no message is handled, because too many are parked. Their partitions wait. */
   full: readonly string[];
+  /** Those of an ordered worker, as this process sees them. */
+  partitions: readonly PartitionState[];
   /** Milliseconds until consumption resumes; undefined if that does not depend on time. */
   pausedFor?: number | undefined;
   inFlight: number;
@@ -77,7 +80,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   });
   const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
   const parking = definition.ordering && new Parking(worker.store, name, clock);
-  const ordering = parking && orderingOf(definition, parking);
+  const ordering = parking && orderingOf(definition, parking, clock);
   const context = pipelineContext(worker, { gate, circuitBreaker, quarantined, ordering });
   const { overdueHandlers, unpublished, publisher } = context;
   const pipeline = workerPipeline(context);
@@ -87,6 +90,9 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const partitions = consumePartitions(worker, onDelivery, () => parking?.recheck());
   gate.control([consumer, ...(log === undefined ? [] : [log]), ...partitions]);
   const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
+  const watch =
+    ordering &&
+    new PartitionWatch({ ...worker, worker: name, partitions: () => partitions, subjects: ordering.subjects });
   const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
   const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
@@ -99,6 +105,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       openCause: circuitBreaker.cause,
       pauses: gate.reasons,
       full: [...(parking?.full ?? [])],
+      partitions: watch?.state() ?? [],
       pausedFor: longest(circuitBreaker.interruption?.left, gate.errorPauseLeft),
       inFlight: inFlight.size,
       overdue: overdueHandlers.overdue,
@@ -110,6 +117,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
     async stop(deadline) {
       unwatchRelay();
       circuitBreaker.stop();
+      watch?.stop();
       await gate.end();
       await inFlight.settledWithin(deadline);
       ending.abort(new FlotillaError('worker.revoked', 'the process ends'));

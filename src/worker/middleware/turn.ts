@@ -32,10 +32,11 @@ async function inTurn(
   context: WorkerPipelineContext,
 ): Promise<DeliveryOutcome> {
   const { delivery, parked } = message;
-  const { parking, slots } = ordering;
+  const { parking, slots, subjects } = ordering;
   let outcome: DeliveryOutcome = 'returned';
   try {
     if (isOver(message)) return outcome;
+    if (delivery instanceof PartitionDelivery) subjects.count(delivery.queue, message.turn);
     const place = parked === undefined ? await parking.follow(message) : 'first';
     if (place !== 'first') {
       outcome = place;

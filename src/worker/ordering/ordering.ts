@@ -4,8 +4,10 @@ import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 import { isOrdered } from '../definition/queues.js';
+import type { Clock } from '../../concurrency/clock.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { Message } from '../pipeline/message.js';
+import { HotSubjects } from './hot-subjects.js';
 import type { Parking } from './parking.js';
 
 /** The key of all messages in a total order. */
@@ -18,6 +20,7 @@ export interface Ordering {
   /** Bounds the messages that are handled at the same time. */
   readonly slots: Semaphore;
   readonly parking: Parking;
+  readonly subjects: HotSubjects;
   /** The messages with the same key are handled in order; undefined if the message has none. Sets `message.envelope`. */
   readonly keyOf: (message: Message) => string | undefined;
   /** Whether a dead letter holds its key. */
@@ -25,13 +28,18 @@ export interface Ordering {
 }
 
 /** Undefined for a worker that handles messages in no particular order. */
-export function orderingOf(definition: WorkerDefinition, parking: Parking): Ordering | undefined {
+export function orderingOf(
+  definition: WorkerDefinition,
+  parking: Parking,
+  clock: Pick<Clock, 'elapsed'>,
+): Ordering | undefined {
   const { ordering, prefetch } = definition;
   if (ordering === undefined) return undefined;
   return {
     turns: new KeyedQueue(),
     slots: new Semaphore(prefetch),
     parking,
+    subjects: new HotSubjects(clock),
     holds: ordering.whenExhausted === 'hold',
     keyOf(message) {
       message.envelope = envelopeOf(message);

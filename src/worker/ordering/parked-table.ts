@@ -227,6 +227,13 @@ export async function parkedKeys(sql: Sql, worker: string, limit: number): Promi
   return keys;
 }
 
+/** The number of parked messages of each key, and when the oldest was parked; at most as many as a worker may park. */
+export async function countByKey(sql: Sql, worker: string): Promise<Pick<ParkedKey, 'key' | 'count' | 'since'>[]> {
+  const rows = await sql<Pick<ParkedKey, 'key' | 'count' | 'since'>>`
+    SELECT key, COUNT(*) AS count, MIN(since) AS since FROM flotilla_parked WHERE worker = ${worker} GROUP BY key`;
+  return rows.map(({ key, count, since }) => ({ key, count: Number(count), since: Number(since) }));
+}
+
 /** The holds of a worker, oldest first, at most `limit`. */
 export async function holdsOf(sql: Sql, worker: string, limit: number): Promise<Hold[]> {
   const rows = await sql<Hold>`

@@ -12,8 +12,11 @@ export interface PartitionConsumerOptions {
   onDelivery: (delivery: PartitionDelivery) => void;
   /** Called before the first delivery of a channel: another process may have consumed the partition before. */
   onBegin: () => void;
-  clock: Pick<Clock, 'after'>;
+  clock: Pick<Clock, 'after' | 'elapsed'>;
 }
+
+/** Milliseconds of a monotonic clock. */
+type Elapsed = number;
 
 /** Consumes the queue of a partition, which has a single active consumer. It never returns one message: it closes its
  *  channel, and all unsettled messages return to the head of the queue, in order. */
@@ -23,14 +26,53 @@ export class PartitionConsumer {
   #prefetch: number;
   #closing: Promise<void> = Promise.resolve();
   #cancelReopen: (() => void) | undefined;
+  #receivedAt: Elapsed = -Infinity;
+  #activeAt: Elapsed;
 
   constructor(private readonly options: PartitionConsumerOptions) {
     this.#prefetch = options.prefetch;
+    this.#activeAt = options.clock.elapsed();
     this.#open();
   }
 
   get consuming(): boolean {
     return this.#session?.consumer.consuming ?? false;
+  }
+
+  get queue(): string {
+    return this.options.queue;
+  }
+
+  get inFlight(): number {
+    return this.#session?.open.size ?? 0;
+  }
+
+  /** Whether this is the active consumer of the queue: it has received a message on its current channel. */
+  get isActive(): boolean {
+    return this.#session?.isActive ?? false;
+  }
+
+  /** When the oldest message in flight was published, in milliseconds since the epoch; undefined if there is none, or the
+   *  message does not contain it. */
+  get oldestAt(): number | undefined {
+    const [oldest] = this.#session?.open ?? [];
+    const seconds = oldest?.properties.timestamp;
+    return seconds === undefined ? undefined : seconds * 1000;
+  }
+
+  /** When it received its latest message. */
+  get receivedAt(): Elapsed {
+    return this.#receivedAt;
+  }
+
+  /** Milliseconds for which it has consumed without a message in flight. */
+  get idleFor(): number {
+    return this.consuming && this.inFlight === 0 ? this.options.clock.elapsed() - this.#activeAt : 0;
+  }
+
+  /** Closes the channel and opens another one. All messages in flight can still be settled. */
+  reconnect(): void {
+    this.#session?.end();
   }
 
   /** Handles no further message. Those that are being handled can still be settled. */
@@ -57,13 +99,20 @@ export class PartitionConsumer {
   }
 
   #open(): void {
-    const { broker, queue, onDelivery, onBegin } = this.options;
-    const session = new Session(onBegin, () => this.#leave(session));
+    const { broker, queue, onDelivery, onBegin, clock } = this.options;
+    const session = new Session({
+      onBegin,
+      onSettled: () => (this.#activeAt = clock.elapsed()),
+      onEnd: () => this.#leave(session),
+    });
+    this.#activeAt = clock.elapsed();
     session.consumer = broker.consume(queue, {
       prefetch: this.#prefetch,
       onDelivery: (delivery) => {
         const owned = session.take(delivery);
-        if (owned !== undefined) onDelivery(owned);
+        if (owned === undefined) return;
+        this.#receivedAt = clock.elapsed();
+        onDelivery(owned);
       },
     });
     this.#session = session;
@@ -88,14 +137,23 @@ export class PartitionConsumer {
 /** The messages of one channel. */
 class Session {
   consumer!: Consumer;
-  #open = 0;
+  /** The messages that are not settled, oldest first. */
+  readonly open = new Set<PartitionDelivery>();
   #hasEnded = false;
   #channel: AbortSignal | undefined;
 
   constructor(
-    private readonly onBegin: () => void,
-    private readonly onEmpty: () => void,
+    private readonly on: {
+      onBegin: () => void;
+      onSettled: () => void;
+      /** It has ended, and all of its messages are settled. */
+      onEnd: () => void;
+    },
   ) {}
+
+  get isActive(): boolean {
+    return this.#channel?.aborted === false;
+  }
 
   get hasEnded(): boolean {
     return this.#hasEnded;
@@ -104,22 +162,24 @@ class Session {
   /** Undefined after the end: the message stays unsettled. */
   take(delivery: Delivery): PartitionDelivery | undefined {
     if (this.#hasEnded) return undefined;
-    if (this.#channel !== delivery.lost) this.onBegin();
+    if (this.#channel !== delivery.lost) this.on.onBegin();
     this.#channel = delivery.lost;
-    this.#open += 1;
-    return new PartitionDelivery(delivery, this);
+    const owned = new PartitionDelivery(delivery, this);
+    this.open.add(owned);
+    return owned;
   }
 
   /** No further message may be handled. Calls back when all that are being handled are settled. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.#open === 0) this.onEmpty();
+    if (this.open.size === 0) this.on.onEnd();
   }
 
-  settled(): void {
-    this.#open -= 1;
-    if (this.#hasEnded && this.#open === 0) this.onEmpty();
+  settled(delivery: PartitionDelivery): void {
+    this.open.delete(delivery);
+    this.on.onSettled();
+    if (this.#hasEnded && this.open.size === 0) this.on.onEnd();
   }
 }
 
@@ -173,13 +233,13 @@ export class PartitionDelivery implements Delivery {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.delivery.ack();
-    this.session.settled();
+    this.session.settled(this);
   }
 
   requeue(): void {
     this.session.end();
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.session.settled();
+    this.session.settled(this);
   }
 }

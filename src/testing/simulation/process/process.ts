@@ -65,6 +65,7 @@ export class SimulatedProcess implements CrashableProcess {
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
       releasesQuarantined: false,
+      stallAfter: Infinity,
       observe: (message, outcome) => {
         this.#trace(message, outcome);
         // a mistake of the worker, which the check of a simulation need not find

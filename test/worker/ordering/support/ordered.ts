@@ -14,6 +14,7 @@ import { createMetrics } from '../../../../src/telemetry/metrics.js';
 import type { OrderingOptions } from '../../../../src/worker/definition/options.js';
 import { queuesOf } from '../../../../src/worker/definition/queues.js';
 import { workerDefinitionOf, type Worker } from '../../../../src/worker/definition/worker-definition.js';
+import type { StartWorkerOptions } from '../../../../src/worker/prepare.js';
 import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
 import { openBroker } from '../../support/open-broker.js';
@@ -70,7 +71,10 @@ export interface Steppers {
   log: ReturnType<typeof recordingLogger>;
   /** Reads and changes the store like another process. */
   store: Store;
-  start: (worker: Worker) => Promise<RunningWorker & { end: () => Promise<void> }>;
+  start: (
+    worker: Worker,
+    options?: Partial<StartWorkerOptions>,
+  ) => Promise<RunningWorker & { end: () => Promise<void> }>;
   /** Publishes an event as a service of the fleet does. */
   publish: (
     subject: string,
@@ -116,11 +120,12 @@ export async function openSteppers(kind: string): Promise<Steppers> {
     folder,
     log,
     store,
-    async start(worker) {
+    async start(worker, options) {
       const instance = `stepper-${(started += 1)}`;
       const own = await openStore();
       const runs = await startWorker(workerDefinitionOf(worker), {
         ...{ store: own, broker, prefix, instance, logger: log.logger, metrics, leaseTtl: 1_000 },
+        ...options,
       });
       const stop = async () => {
         if (running.delete(stop)) await runs.stop(5_000);
