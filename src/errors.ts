@@ -306,6 +306,11 @@ export const errors = {
     message: 'The subject is not held',
     remedy: '`flotilla subject list` shows which subjects are held.',
   },
+  'worker.not_ordered': {
+    disposal: 'reject',
+    message: 'The worker handles messages in no particular order',
+    remedy: 'Name a worker with `ordering`; no message of others waits behind another one.',
+  },
   'topology.in_use': {
     disposal: 'reject',
     message: 'A queue has consumers',

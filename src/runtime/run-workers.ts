@@ -52,7 +52,11 @@ async function startWorkers(
 ): Promise<{ url: string }> {
   const { config, logger, checks, signal } = process;
   for (const { name } of wanted) checks[name] = () => ({ ok: false, detail: 'starting' });
-  const { url } = await serveHealth(process);
+  const running: RunningWorker[] = [];
+  const ordered = () => running.map((worker) => worker.state()).filter(({ partitions }) => partitions.length > 0);
+  const { url } = await serveHealth(process, {
+    ordering: () => ({ workers: ordered().map(({ name: worker, partitions }) => ({ worker, partitions })) }),
+  });
   const services = await openServicesOf(wanted, process);
   await process.topology();
   const counters = await countersOf(services, process);
@@ -60,7 +64,6 @@ async function startWorkers(
   const others = openServices(process, process.fleet);
   process.atEnd(() => others.close());
   const emitters = emittersOf(process.fleet);
-  const running: RunningWorker[] = [];
   process.atEnd(async (left) => void (await Promise.all(running.map((worker) => worker.stop(left())))));
   for (const definition of wanted) {
     const { name } = definition;

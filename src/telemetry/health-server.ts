@@ -24,6 +24,8 @@ export interface HealthServerOptions {
   metrics: Metrics;
   /** The process is ready when all checks are ok. Called for each request; must be fast and not throw. */
   checks: Readonly<Record<string, () => CheckResult>>;
+  /** The state of the ordered workers, served as `/ordering`. @default 404 */
+  ordering?: (() => unknown) | undefined;
   /** Bearer token required for detailed responses. */
   token?: string;
   limits?: Partial<ServerLimits>;
@@ -35,7 +37,7 @@ export interface HealthServer {
 }
 
 /** Serves `/livez` (200 while the event loop turns), `/readyz` (200 when every check is ok, otherwise 503, with the
- *  checks as JSON) and `/metrics` (Prometheus). Resolves when it listens. Rejects with `config.invalid`, naming
+ *  checks as JSON), `/metrics` (Prometheus) and, for ordered workers, `/ordering` (JSON). Resolves when it listens. Rejects with `config.invalid`, naming
  *  HEALTH_PORT, when the port is taken. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const { host, port } = options;
@@ -89,6 +91,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     if (!isAllowed(request, options.token)) return send(401, 'text/plain', 'a bearer token is needed\n');
     const { registry } = options.metrics;
     return send(200, registry.contentType, await registry.metrics());
+  }
+  if (path === '/ordering' && options.ordering !== undefined) {
+    if (!isAllowed(request, options.token)) return send(401, 'text/plain', 'a bearer token is needed\n');
+    return send(200, 'application/json', `${JSON.stringify(options.ordering())}\n`);
   }
   send(404, 'text/plain', 'not found\n');
 }

@@ -195,6 +195,7 @@ describe('fleet status', function () {
             signingKey: 'ab12cd34',
             sagas: [],
             quarantined: [],
+            ordering: [],
             unread: [],
             abandoned: [],
             missingBindings: [],

@@ -78,6 +78,11 @@ export const commands: readonly CommandEntry[] = [
     description: 'list, hold, release and skip the subjects that wait at ordered workers',
     load: () => import('./subject/index.js'),
   },
+  {
+    name: 'order',
+    description: 'show the partitions of ordered workers',
+    load: () => import('./order/index.js'),
+  },
   { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },
   {
     name: 'unrouted',

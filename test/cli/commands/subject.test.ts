@@ -67,7 +67,7 @@ describe('flotilla subject', function () {
   it('refuses workers that are not ordered, and subjects that are not held', async () => {
     const unordered = await run('subject', 'hold', 'plain', 'a');
     expect(unordered.code).to.equal(1);
-    expect(unordered.said).to.contain('name.unknown');
+    expect(unordered.said).to.contain('worker.not_ordered');
     const free = await run('subject', 'release', 'stepper', 'a');
     expect(free.code).to.equal(1);
     expect(free.said).to.contain('subject.not_held');

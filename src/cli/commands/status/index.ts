@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { brokerAddress, notConfigured } from '../../../runtime/broker/broker-address.js';
 import { interval } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
+import { repeat } from '../../shared/output/repeat.js';
 import { CommandFailed, failureLines } from '../../shared/failure.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { statusLines } from './lines.js';
@@ -13,8 +13,6 @@ interface Flags {
   json?: boolean;
   watch?: number | true;
 }
-
-const REFRESH_INTERVAL_MS = 2000;
 
 export function register(program: Command, context: Context): void {
   program
@@ -53,28 +51,19 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
 }
 
 /** Prints until the signal aborts. Shows the broker as not reachable while it is disconnected. */
-async function runWatch({ json = false, watch }: Flags, context: Context): Promise<void> {
-  const { signal, print, redraw, redrawable, width } = context;
+async function runWatch({ json = false, watch = true }: Flags, context: Context): Promise<void> {
   const source = createStatusSource(context);
   try {
-    for (let round = 0; !signal.aborted; round += 1) {
+    await repeat(context, watch === true ? undefined : watch, json, async (now) => {
       const { status, unreachable } = await source.read();
-      const now = Date.now();
-      if (json) {
-        context.printJson({ time: new Date(now).toISOString(), ...jsonOf(status) });
-      } else {
-        const lines = [
-          new Date(now).toISOString(),
-          ...statusLines(status, { width, now, unreachable: unreachable !== undefined }),
+      return {
+        json: jsonOf(status),
+        lines: () => [
+          ...statusLines(status, { width: context.width, now, unreachable: unreachable !== undefined }),
           ...(unreachable === undefined ? [] : failureLines(unreachable)),
-        ];
-        if (redrawable) redraw(lines);
-        else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
-      }
-      await sleep(watch === true ? REFRESH_INTERVAL_MS : watch, undefined, { signal });
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
+        ],
+      };
+    });
   } finally {
     await source.close();
   }

@@ -34,6 +34,7 @@ export function statusLines(
     broker,
     sagas,
     quarantined,
+    ordering,
     abandoned,
     missingBindings,
     problems,
@@ -61,6 +62,7 @@ export function statusLines(
     ...recreatedLines(processes),
     ...noConsumerLines(workers.filter((worker) => hasNoConsumer(worker, processes))),
     ...quarantineLines(quarantined, now),
+    ...ordering.flatMap(orderingLines),
     ...deadLines(workers, now),
     ...(abandoned ?? []).map(abandonedLine),
     ...unpublishedLines(processes),
@@ -203,6 +205,16 @@ function quarantineLines(quarantined: Status['quarantined'], now: number): strin
     'QUARANTINE: messages wait for a release that reads them; deploy it, or see flotilla quarantine list',
     ...[...lines].map(([what, { count, oldest }]) => `  ${what}: ${count}, oldest ${formatAge(now - oldest)}`),
   ];
+}
+
+/** `statements: 1 subject is held, 3 messages are parked: flotilla subject list` */
+function orderingLines({ worker, parked, held }: Status['ordering'][number]): string[] {
+  const parts = [
+    ...(held > 0 ? [held === 1 ? '1 subject is held' : `${held} subjects are held`] : []),
+    ...(parked > 0 ? [parked === 1 ? '1 message is parked' : `${parked} messages are parked`] : []),
+  ];
+  if (parts.length === 0) return [];
+  return [`${held > 0 ? 'WARNING: ' : ''}${worker}: ${parts.join(', ')}: flotilla subject list ${worker}`];
 }
 
 function deadLines(workers: readonly WorkerStatus[], now: number): string[] {

@@ -24,6 +24,7 @@ import { operatorPlace, withSession } from '../../shared/session.js';
 import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { quarantined, workersWithQueue, type Quarantined } from '../quarantine/quarantined.js';
+import { waitingCounts, type WaitingCount } from '../subject/ordered-workers.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 import { missingBindingNames } from '../topology/wanted.js';
@@ -37,6 +38,8 @@ export interface Status extends FleetStatus {
   sagas: OpenSagas[];
   /** Messages that wait for a release that reads them, in the stores on this machine. */
   quarantined: Quarantined[];
+  /** Parked messages and held subjects of the ordered workers, in the stores on this machine. */
+  ordering: WaitingCount[];
   /** Queues of former workers and of former retry delays; null if unknown. */
   abandoned: AbandonedQueue[] | null;
   /** Bindings that the fleet needs and the broker does not have; null if unknown. */
@@ -112,7 +115,7 @@ export function createStatusSource(context: Context): StatusSource {
       const opened = session;
       const queues = opened.queues();
       const records = await readProcesses(runDirOf(context));
-      const [processes, kept, sagas, waiting, management, { broker: open, unreachable }, { amqpUrl }] =
+      const [processes, kept, sagas, waiting, ordering, management, { broker: open, unreachable }, { amqpUrl }] =
         await Promise.all([
           Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
           hasStore(context, OPS_STORE)
@@ -122,6 +125,7 @@ export function createStatusSource(context: Context): StatusSource {
             : ({ known: false, reason: 'not on this machine' } as const),
           withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
           withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(opened, workersWithQueue(opened))),
+          withinLimit(REQUEST_TIMEOUT_MS, () => waitingCounts(opened)),
           openManagement(context, REQUEST_TIMEOUT_MS),
           connection(opened),
           brokerAddress(context),
@@ -145,6 +149,7 @@ export function createStatusSource(context: Context): StatusSource {
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
         ...(waiting.known ? [] : [`quarantine: ${waiting.reason}`]),
+        ...(ordering.known ? [] : [`parked messages: ${ordering.reason}`]),
         ...(missingBindings?.known === false ? [`bindings: ${missingBindings.reason}`] : []),
         ...(abandoned?.known === false ? [`queues without a worker: ${abandoned.reason}`] : []),
       ];
@@ -157,6 +162,7 @@ export function createStatusSource(context: Context): StatusSource {
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
           quarantined: valueOf(waiting) ?? [],
+          ordering: valueOf(ordering) ?? [],
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
           missingBindings: missingBindings && valueOf(missingBindings),
           unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],

@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import { readAttempts } from '../../../broker/messages/headers.js';
 import { formatAge, formatDuration } from '../../../duration.js';
 import { FlotillaError } from '../../../errors.js';
-import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import type { Store } from '../../../store/store.js';
-import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import {
   holdSubject,
   releaseSubject,
@@ -13,12 +11,13 @@ import {
   waitingSubjects,
   type WaitingSubject,
 } from '../../../worker/ordering/operate.js';
-import { messagesOfKey, orderingMigrations } from '../../../worker/ordering/parked-table.js';
+import { messagesOfKey } from '../../../worker/ordering/parked-table.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { MAX_LINES, printList } from '../../shared/output/print-list.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { withSession } from '../../shared/session.js';
+import { findOrdered, orderedStore, orderedWorkers } from './ordered-workers.js';
 
 interface Flags {
   json?: boolean;
@@ -75,10 +74,10 @@ async function runList(name: string | undefined, { json = false }: Flags, contex
   const { items, unread } = await withSession(context, async (session) => {
     const workers = name === undefined ? orderedWorkers(session) : [findOrdered(session, name)];
     const found: (WaitingSubject & { worker: string })[] = [];
-    for (const { name: worker, store: service } of workers) {
-      const store = await prepared(session, service);
+    for (const worker of workers) {
+      const store = await orderedStore(session, worker);
       if (store === undefined) continue;
-      found.push(...(await waitingSubjects(store, worker)).map((subject) => ({ worker, ...subject })));
+      found.push(...(await waitingSubjects(store, worker.name)).map((each) => ({ worker: worker.name, ...each })));
     }
     return { items: found, unread: session.stores.unread };
   });
@@ -145,24 +144,9 @@ async function runChange(
   else context.print(done);
 }
 
-function orderedWorkers({ fleet, config }: FleetSession): WorkerDefinition[] {
-  return enabledWorkers(fleet, config).filter(({ ordering }) => ordering !== undefined);
-}
-
-/** Throws `name.unknown` for a worker that is not ordered. */
-function findOrdered(session: FleetSession, name: string): WorkerDefinition {
-  return findWorker(orderedWorkers(session), name);
-}
-
 async function openOrdered(session: FleetSession, name: string): Promise<{ store: Store }> {
-  const { store: service } = findOrdered(session, name);
-  const store = await prepared(session, service);
-  if (store === undefined) throw new FlotillaError('store.missing', service);
+  const worker = findOrdered(session, name);
+  const store = await orderedStore(session, worker);
+  if (store === undefined) throw new FlotillaError('store.missing', worker.store);
   return { store };
-}
-
-async function prepared({ stores }: FleetSession, service: string): Promise<Store | undefined> {
-  const store = await stores.find(service);
-  await store?.migrate('ordering', orderingMigrations);
-  return store;
 }

@@ -60,6 +60,7 @@ function notesOf(changed: Partial<Status>, unreachable = false): string[] {
     signingKey: 'ab12cd34',
     sagas: [],
     quarantined: [],
+    ordering: [],
     abandoned: [],
     missingBindings: [],
     unread: [],
