@@ -1,5 +1,5 @@
 import type { ManagedQueue } from '../../broker/rabbitmq/management/management.js';
-import type { Names } from '../../broker/topology/topology.js';
+import { consumedQueues, type Names, type WorkerQueues } from '../../broker/topology/topology.js';
 import { formatDuration } from '../../duration.js';
 
 /** RabbitMQ's default of `consumer_timeout`, in milliseconds; the value in rabbitmq.conf cannot be queried. */
@@ -7,20 +7,28 @@ const CONSUMER_TIMEOUT_MS = 30 * 60_000;
 /** RabbitMQ's default of `consumer_disconnected_timeout`, in milliseconds. */
 const DISCONNECTED_TIMEOUT_MS = 60_000;
 
-/** Lists the workers whose handlers may take longer than the broker waits for an ack, one line each: the broker would
+/** A worker with the longest time for which it may keep a message, in milliseconds. */
+export interface KeptMessages {
+  queues: Pick<WorkerQueues, 'name' | 'ordered'>;
+  longest: number;
+}
+
+/** Lists the workers that may keep a message for longer than the broker waits for an ack, one line each: the broker would
  *  requeue the message while it is being handled. */
 export function shortConsumerTimeouts(
   queues: readonly ManagedQueue[],
-  workers: readonly { name: string; timeout: number }[],
+  workers: readonly KeptMessages[],
   names: Names,
 ): string[] {
-  return workers.flatMap(({ name, timeout }) => {
-    const queue = queues.find((each) => each.name === names.queue(name));
-    if (queue === undefined) return [];
-    const limit = settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT_MS;
-    if (timeout < limit) return [];
+  return workers.flatMap(({ queues: own, longest }) => {
+    const consumed = consumedQueues(own, names);
+    const limits = queues
+      .filter(({ name }) => consumed.includes(name))
+      .map((queue) => settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT_MS);
+    const limit = Math.min(...limits);
+    if (longest < limit) return [];
     return [
-      `${name} may take ${formatDuration(timeout)} for a message, and the broker waits ${formatDuration(limit)} for its ` +
+      `${own.name} may take ${formatDuration(longest)} for a message, and the broker waits ${formatDuration(limit)} for its ` +
         'ack (consumer-timeout): raise it by a policy, or lower the timeout of the worker',
     ];
   });

@@ -8,20 +8,20 @@ export interface VersionFinding {
 const OLDEST = [3, 10] as const;
 const SINGLE_ACTIVE_CONSUMER_FIXED = 6;
 
-/** The known problems of this version. Sources: release notes of RabbitMQ; docs/operations/rabbitmq-versions.md. */
-export function versionFindings(version: string): VersionFinding[] {
+/** The known problems of this version. `hasOrdered`: whether the fleet has queues with a single active consumer. Sources: release notes of RabbitMQ; docs/operations/rabbitmq-versions.md. */
+export function versionFindings(version: string, { hasOrdered }: { hasOrdered: boolean }): VersionFinding[] {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
     const detail = `RabbitMQ ${version} is too old: retries need ${OLDEST.join('.')} or newer`;
     return [{ severity: 'unusable', detail }];
   }
-  if (major === 4 && minor === 3 && patch < SINGLE_ACTIVE_CONSUMER_FIXED) {
+  if (hasOrdered && major === 4 && minor === 3 && patch < SINGLE_ACTIVE_CONSUMER_FIXED) {
     return [
       {
         severity: 'warning',
         detail:
-          `RabbitMQ ${version}: a queue with a single active consumer deadlocks once each of its consumers has hit the ` +
-          `consumer timeout; upgrade to 4.3.${SINGLE_ACTIVE_CONSUMER_FIXED} or newer`,
+          `RabbitMQ ${version}: the partition of an ordered worker deadlocks once each of its consumers has hit the ` +
+          `consumer timeout (rabbitmq-server #17317); upgrade to 4.3.${SINGLE_ACTIVE_CONSUMER_FIXED} or newer`,
       },
     ];
   }

@@ -10,6 +10,7 @@ import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import { orderingOf } from '../ordering/ordering.js';
 import { isInTurn, Parking } from '../ordering/parking.js';
 import { PartitionConsumer } from '../ordering/partition-consumer.js';
+import { partitionPrefetch } from '../ordering/partition-prefetch.js';
 import { PartitionWatch, type PartitionState } from '../ordering/partition-watch.js';
 import { ResumeLoop } from '../ordering/resume-loop.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
@@ -28,9 +29,6 @@ import { feedDeliveries } from './delivery-feed.js';
 import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
 import { pauseWhileRelayLags } from './pause-for-relay.js';
-
-/** How many times the prefetch of an ordered worker is distributed among its partitions, because not all have messages. */
-const WINDOW = 4;
 
 /** The state of the part of a worker that handles messages of its queue. */
 export interface QueueState {
@@ -190,7 +188,7 @@ function consumePartitions(
 ): PartitionConsumer[] {
   const { definition, names, broker, clock } = worker;
   const queues = partitionQueues(queuesOf(definition), names);
-  const prefetch = Math.min(definition.prefetch, Math.ceil((WINDOW * definition.prefetch) / queues.length));
+  const prefetch = partitionPrefetch(definition, queues.length);
   return queues.map((queue) => new PartitionConsumer({ broker, queue, prefetch, onDelivery, onBegin, clock }));
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { ManagedQueue } from '../../../src/broker/rabbitmq/management/management.js';
-import { namesFor } from '../../../src/broker/topology/topology.js';
+import { consumedQueues, namesFor } from '../../../src/broker/topology/topology.js';
 import { disconnectedTimeout, shortConsumerTimeouts } from '../../../src/observability/broker/queue-timeouts.js';
+import { longestTurn, partitionPrefetch } from '../../../src/worker/ordering/partition-prefetch.js';
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../src/observability/broker/rabbitmq-versions.js';
 
 const queue = (name: string, settings: Pick<Partial<ManagedQueue>, 'arguments' | 'policySettings'> = {}) =>
@@ -9,9 +10,11 @@ const queue = (name: string, settings: Pick<Partial<ManagedQueue>, 'arguments' |
 
 describe('a version of RabbitMQ', () => {
   it('is unusable before 3.10, and has a known fault from 4.3.0 to 4.3.5', () => {
-    const severities = (version: string) => versionFindings(version).map(({ severity }) => severity);
+    const severities = (version: string, hasOrdered = true) =>
+      versionFindings(version, { hasOrdered }).map(({ severity }) => severity);
     for (const version of ['3.8.34', '3.9.29']) expect(severities(version), version).to.deep.equal(['unusable']);
     for (const version of ['4.3.0', '4.3.5']) expect(severities(version), version).to.deep.equal(['warning']);
+    expect(severities('4.3.0', false), 'without an ordered worker').to.deep.equal([]);
     for (const version of ['3.10.8', '3.13.7', '4.0.5', '4.2.1', '4.3.6', '4.4.0', '5.0.0'])
       expect(severities(version), version).to.deep.equal([]);
   });
@@ -28,10 +31,10 @@ describe('timeouts of queues', () => {
 
   it('are reported when a worker may exceed the timeout of the broker', () => {
     const workers = [
-      { name: 'quick', timeout: 30_000 },
-      { name: 'slow', timeout: 60_000 },
-      { name: 'slower', timeout: 30 * 60_000 },
-      { name: 'absent', timeout: 86_400_000 },
+      { queues: { name: 'quick' }, longest: 30_000 },
+      { queues: { name: 'slow' }, longest: 60_000 },
+      { queues: { name: 'slower' }, longest: 30 * 60_000 },
+      { queues: { name: 'absent' }, longest: 86_400_000 },
     ];
     const queues = [
       queue('p-quick'),
@@ -42,6 +45,25 @@ describe('timeouts of queues', () => {
     expect(finding).to.match(/^slow may take 1m /);
     expect(others).to.deep.equal([]);
     expect(shortConsumerTimeouts([queue('p-slower')], workers, names)).to.have.length(1);
+  });
+
+  it('are also reported of the partitions of an ordered worker', () => {
+    const worker = { name: 'lined', ordered: { patterns: [], partitions: 4 } } as const;
+    const [, first = ''] = consumedQueues(worker, names);
+    const queues = [queue('p-lined'), queue(first, { policySettings: { 'consumer-timeout': 60_000 } })];
+    expect(shortConsumerTimeouts(queues, [{ queues: worker, longest: 90_000 }], names)).to.have.length(1);
+    expect(shortConsumerTimeouts(queues, [{ queues: worker, longest: 59_000 }], names)).to.deep.equal([]);
+  });
+
+  it('leave time for all messages of a partition that a worker has received', () => {
+    const ordering = { by: 'subject', partitions: 16, unordered: [], whenExhausted: 'continue' } as const;
+    expect(partitionPrefetch({ prefetch: 10, timeout: 30_000 }, 16)).to.equal(3);
+    expect(partitionPrefetch({ prefetch: 1_000, timeout: 30_000 }, 16)).to.equal(30);
+    expect(partitionPrefetch({ prefetch: 1_000, timeout: 3_600_000 }, 16)).to.equal(1);
+    for (const prefetch of [1, 20, 500]) {
+      expect(longestTurn({ prefetch, timeout: 60_000, ordering })).to.be.at.most(15 * 60_000);
+      expect(longestTurn({ prefetch, timeout: 60_000, ordering: undefined })).to.equal(60_000);
+    }
   });
 
   it('on a lost node are one minute for consumers, unless an argument or a policy sets another value', () => {

@@ -7,6 +7,8 @@ import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observabili
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/broker/rabbitmq-versions.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { queuesOf } from '../../../worker/definition/queues.js';
+import { longestTurn } from '../../../worker/ordering/partition-prefetch.js';
 import { answeringManagement } from './check-management.js';
 import type { Finding } from './finding.js';
 
@@ -24,12 +26,11 @@ export async function checkCluster(context: Context): Promise<Finding[]> {
     return [{ ok: true, warning: true, detail: `not checked: ${messageOf(error)}` }];
   }
   const { version, nodes, findings } = health;
-  const workers = enabledWorkers(await context.fleet(), context.config).map(({ name, timeout }) => ({
-    name,
-    timeout,
-  }));
+  const workers = enabledWorkers(await context.fleet(), context.config);
+  const kept = workers.map((worker) => ({ queues: queuesOf(worker), longest: longestTurn(worker) }));
+  const hasOrdered = workers.some(({ ordering }) => ordering !== undefined);
   const problems = [
-    ...versionFindings(version).map(({ severity, detail }): Finding => ({
+    ...versionFindings(version, { hasOrdered }).map(({ severity, detail }): Finding => ({
       ok: severity !== 'unusable',
       detail,
       warning: true,
@@ -39,7 +40,7 @@ export async function checkCluster(context: Context): Promise<Finding[]> {
       detail,
       warning: true,
     })),
-    ...shortConsumerTimeouts(queues, workers, names).map((detail): Finding => ({ ok: true, detail, warning: true })),
+    ...shortConsumerTimeouts(queues, kept, names).map((detail): Finding => ({ ok: true, detail, warning: true })),
   ];
   const lost =
     nodes.length > 1 && holdsDeliveriesOfLostNodes(version)
