@@ -1,6 +1,7 @@
 import type { ApiInfo, Route } from 'flotilla/http';
 import { z } from 'zod';
 import { accountRoutes } from './accounts/routes.js';
+import { statementRoutes } from './accounts/statement-routes.js';
 import { accountSummaryRoutes } from './accounts/summary-routes.js';
 import { fulfilment } from './orders/fulfilment/fulfilment.js';
 import { inventoryRoutes } from './inventory/routes.js';
@@ -39,6 +40,7 @@ export const routes = (settings: ApiSettings): readonly Route[] => [
   orderSagaRoute,
   ...accountRoutes,
   ...accountSummaryRoutes,
+  ...statementRoutes,
   ...inventoryRoutes,
   ...statisticsRoutes,
 ];

@@ -30,6 +30,7 @@ describe('platform: the fleet', () => {
       'order-choreography',
       'order-saga',
       'journal',
+      'statements',
     ]);
   });
 

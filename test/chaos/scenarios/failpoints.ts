@@ -53,7 +53,7 @@ const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisf
 
 /** Roles that share a store, one of them with its relay: a role acquires the relay lease only if the others have
  *  released it. */
-const CORE: readonly string[] = ['api', 'orders', 'views', 'analytics'];
+const CORE: readonly string[] = ['api', 'orders', 'views', 'analytics', 'statements'];
 const isRivalOf = (role: string) => (other: string) => other !== role && CORE.includes(other);
 
 /** A distinct message that no worker can parse and that must not affect any worker. */

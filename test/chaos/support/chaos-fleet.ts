@@ -22,7 +22,7 @@ export const ROLES = {
   api: ['api'],
   sandbox: ['sandbox'],
   keeper: ['keeper'],
-  readers: ['worker', 'orders', 'views', 'analytics'],
+  readers: ['worker', 'orders', 'views', 'analytics', 'statements'],
   doers: ['worker', 'inventory', 'payment', 'shipping'],
   talkers: ['worker', 'email', 'order-choreography', 'order-saga', 'journal'],
 } as const;

@@ -1,0 +1,1 @@
+export { default } from '#platform/read-models/statements.js';
