@@ -1,6 +1,7 @@
 import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
 import { isClosed } from '#platform/orders/status/closed.js';
+import { ordersLoad } from '#platform/orders/simulation/orders.js';
 import { sandbox } from '#platform/sandbox/declaration.js';
 import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import * as workers from '../workers/index.js';
@@ -18,6 +19,7 @@ export default defineFleet({
   },
   isClosed,
   sandbox,
+  simulations: { orders: ordersLoad },
   banner: ({ api, sandbox: outside }) => ({
     ...(outside !== undefined && { Mailbox: `${outside}/mailbox` }),
     ...(api !== undefined && { Try: `curl ${api}/inventory` }),

@@ -75,6 +75,14 @@ export type { StoredEvent } from './store/stored-event.js';
 
 // Fleets
 export { defineFleet, type Fleet, type FleetUrls } from './fleet/define-fleet.js';
+export {
+  defineLoad,
+  type EndedItem,
+  type Load,
+  type LoadContext,
+  type LoadDeclaration,
+  type RunningLoad,
+} from './fleet/load.js';
 export type { SandboxDeclaration, SandboxOptions } from './fleet/sandbox.js';
 
 // Processes

@@ -1,17 +1,11 @@
 import autocannon from 'autocannon';
+import { Customer, orderOf } from '../../platform/orders/simulation/customer.js';
 import type { BenchProcess } from './processes.js';
 
 /** Creates a user. Resolves with the JSON of an order by this user. */
 export async function orderOfNewUser({ url }: Pick<BenchProcess, 'url'>): Promise<string> {
-  const response = await post(`${url}/users`, JSON.stringify({ name: 'Ada', email: 'ada@example.org' }));
-  const { id } = (await response.json()) as { id: string };
-  return JSON.stringify({
-    userId: id,
-    currency: 'USD',
-    items: [{ sku: 'item_1', quantity: 1, unitPrice: 1999 }],
-    payment: { token: 'tok_ok' },
-    shippingAddress: { name: 'Ada', line1: '1 Engine Street', city: 'London', postalCode: 'N1', country: 'GB' },
-  });
+  const { id } = await new Customer(url).register();
+  return JSON.stringify(orderOf(id, 'tok_ok'));
 }
 
 /** Sends JSON. Throws if the response is not 2xx. */

@@ -6,6 +6,7 @@ import type { Definitions } from '../events/definitions.js';
 import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import type { Load } from './load.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler-types.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
@@ -29,6 +30,8 @@ interface FleetParts {
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
   /** Lines that `up` prints when the fleet is running, by heading: `{ Mailbox: 'http://…' }`. */
   readonly banner?: (urls: FleetUrls) => Readonly<Record<string, string>>;
+  /** Loads for the running fleet, by name: `flotilla simulate <name>`. */
+  readonly simulations?: Readonly<Record<string, Load>>;
 }
 
 /** A fleet, as returned by `defineFleet`. */

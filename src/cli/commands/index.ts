@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./sandbox.js'),
   },
   {
+    name: 'simulate',
+    description: 'put a load on the running fleet and measure how long its items take',
+    load: () => import('./simulate/index.js'),
+  },
+  {
     name: 'status',
     description:
       'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready',
