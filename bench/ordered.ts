@@ -1,7 +1,5 @@
-import { eventProperties } from '../src/broker/messages/event-properties.js';
 import { createRabbitBroker } from '../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
-import { createEvent, originContext } from '../src/events/create.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { generator } from '../src/testing/simulation/seeded.js';
@@ -9,10 +7,14 @@ import { queuesOf } from '../src/worker/definition/queues.js';
 import { workerDefinitionOf, type Worker } from '../src/worker/definition/worker-definition.js';
 import { startWorker, type RunningWorker } from '../src/worker/start.js';
 import { shop } from '../test/support/shop.js';
+import { failover } from './ordered/failover.js';
+import { publishJob } from './ordered/jobs.js';
+import { latency } from './ordered/latency.js';
+import { routing } from './ordered/routing.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
 import { measureAlternately, speedOf } from './support/rounds.js';
-import { rate } from './support/table.js';
+import { rate, type Row } from './support/table.js';
 
 const MESSAGES = 20_000;
 const PREFETCH = 200;
@@ -20,9 +22,16 @@ const ROUNDS = 3;
 const SUBJECTS = 1_000;
 const ZIPF = 1.1;
 
+/** What an order costs and guarantees. */
+export const ordered: Bench = async (context) => {
+  const rows: Row[] = [];
+  for (const bench of [throughput, latency, failover, routing]) rows.push(...(await bench(context)));
+  return rows;
+};
+
 /** The pipeline of a worker that handles the events of each subject in order, compared with the same worker without an order:
  *  16 partitions, 1,000 subjects with a Zipf distribution, durable inbox, empty handler. */
-export const ordered: Bench = async ({ amqpUrl, folder, prefix }) => {
+const throughput: Bench = async ({ amqpUrl, folder, prefix }) => {
   const on = { 'job.begun': () => undefined } as const;
   const workers = {
     plain: shop.defineWorker({ name: 'plain', prefetch: PREFETCH, on }),
@@ -37,17 +46,9 @@ export const ordered: Bench = async ({ amqpUrl, folder, prefix }) => {
 
   /** Publishes to the queues of one worker only. */
   const fill = (address: { exchange: string; routingKey: string }) =>
-    publishWindowed(channel, MESSAGES, 1000, (n, confirmed) => {
-      const context = originContext({ source: 'bench', subject: `job/${pick()}` });
-      const event = createEvent(shop.definitions, 'job.begun', { n }, context);
-      channel.publish(
-        address.exchange,
-        address.routingKey,
-        Buffer.from(JSON.stringify(event)),
-        { ...eventProperties({ ...event, correlationId: event.correlationid, time: Date.now() }), persistent: true },
-        confirmed,
-      );
-    });
+    publishWindowed(channel, MESSAGES, 1000, (n, confirmed) =>
+      publishJob(channel, address, { subject: pick(), n }, confirmed),
+    );
 
   let round = 0;
   const handleAll = async (worker: Worker, address: { exchange: string; routingKey: string }) => {

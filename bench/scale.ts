@@ -38,7 +38,7 @@ export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
   /** Messages per second, from the time all processes are ready to the commit of the last message. */
   const measure = async (count: number): Promise<number> => {
     const path = `${folder}/slow-${round++}.db`;
-    const start = () => startProgram('bench/fixtures/slow-worker-process.ts', [amqpUrl, prefix, path]);
+    const start = () => startProgram('bench/fixtures/worker-process.ts', [slow.name, amqpUrl, prefix, path]);
     const store = await openSqliteStore({ service: slow.name, path });
     const processes = await Promise.all(Array.from({ length: count }, start));
     try {
