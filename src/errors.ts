@@ -301,6 +301,33 @@ export const errors = {
     message: 'The broker has this with other arguments that cannot be changed',
     remedy: 'Compare with `flotilla topology plan`, empty and delete the object, then run `flotilla topology apply`.',
   },
+  'partitions.moving': {
+    disposal: 'reject',
+    message: 'Another change of the number of partitions is under way',
+    remedy: 'Complete it with `flotilla order partitions set` and its number of partitions, then run this again.',
+  },
+  'partitions.busy': {
+    disposal: 'reject',
+    message: 'Another command changes the number of partitions',
+    remedy: 'Wait until it has ended, then run this again.',
+  },
+  'partitions.waiting': {
+    disposal: 'retry',
+    message: 'Not all old partitions have been emptied in time',
+    remedy:
+      'No message is lost: new ones wait in the new partitions. Check with `flotilla status` that the worker runs and is not ' +
+      'paused, then run the same command again to continue.',
+  },
+  'partitions.in_use': {
+    disposal: 'retry',
+    message: 'A process still consumes an old partition',
+    remedy: 'Stop the processes of the worker that do not respond, then run the same command again.',
+  },
+  'partitions.total': {
+    disposal: 'reject',
+    message: 'A worker with a total order has one partition',
+    remedy: "To have several, change its `ordering` to 'subject' first.",
+  },
   'subject.not_held': {
     disposal: 'reject',
     message: 'The subject is not held',

@@ -15,6 +15,14 @@ export type Failpoint =
   | 'worker.parked_retry' // row of a failed message committed, the message not yet acked
   | 'worker.held' // dead letter confirmed and its subject held, the message not yet acked
   | 'worker.unparked' // row of a settled message deleted, its turn not yet passed on
+  | 'partitions.begun' // change of the number of partitions stored, nothing declared yet
+  | 'partitions.declared' // new partitions declared, not yet bound
+  | 'partitions.bound' // new partitions bound in addition to the old ones
+  | 'partitions.unbound' // old partitions unbound, no marker published yet
+  | 'partitions.marked' // a marker confirmed, others perhaps not yet
+  | 'partitions.passed' // passage of an old partition stored, its marker not yet acked
+  | 'partitions.completed' // new number of partitions stored, the old queues not yet deleted
+  | 'partitions.deleting' // exchange of the old partitions deleted, their queues not yet
   | 'worker.quarantine_stored' // row of a quarantined message committed, its copy not yet published
   | 'worker.quarantine_confirmed' // copy in the quarantine confirmed, original not yet acked
   | 'worker.quarantine_removed' // row of a released message deleted, the message not yet acked

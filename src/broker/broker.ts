@@ -1,6 +1,6 @@
 import type { FlotillaError } from '../errors.js';
 import type { Fields } from './messages/amqp-fields.js';
-import type { Topology } from './topology/topology.js';
+import type { Topology, TopologyParts } from './topology/topology.js';
 
 /** The AMQP 0-9-1 properties that this fleet uses. */
 export interface MessageProperties {
@@ -195,10 +195,17 @@ export interface Broker {
    * Removes surplus bindings of its queues, if the management API can list them. Moves the messages of earlier
    * releases' queues to their successors and deletes the queues, retrying until the broker is closed. Parts that
    * disappear later and that a consumer or publisher of this broker misses are declared again.
+   *
+   * Of each choice it declares the variant that the broker has; see `withVariants`.
    */
   applyTopology(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
   /** Returns the differences that `applyTopology` would change, and queues that do not answer. Reads only. */
   planTopology(topology: Topology): Promise<TopologyDifference[]>;
+  /** Unbinds and deletes these parts, in this order: bindings, queues with their messages, exchanges. Succeeds if one does not
+   *  exist. They are not declared again when they are missed. */
+  removeTopology(parts: TopologyParts): Promise<void>;
+  /** Whether an exchange exists. */
+  hasExchange(name: string): Promise<boolean>;
   /** Returns the ready messages and consumers of a queue; undefined if the queue does not exist. Rejects with
    *  `broker.no_answer` if the queue exists but does not answer within some seconds, or its node is down. */
   queueDepth(queue: string): Promise<{ ready: number; consumers: number } | undefined>;

@@ -1,6 +1,8 @@
 import type { Broker } from '../broker/broker.js';
 import type { Management, ManagedQueue } from '../broker/rabbitmq/management/management.js';
-import { consumedQueues, type Names, type WorkerQueues } from '../broker/topology/topology.js';
+import { isPartition } from '../broker/topology/abandoned-queues.js';
+import { consumedQueues } from '../broker/topology/partition-sets.js';
+import type { Names, WorkerQueues } from '../broker/topology/topology.js';
 import { lastEntry } from '../event-log/reading/log-bounds.js';
 import { brokerHealth, type BrokerHealth } from './broker/broker-health.js';
 import type { BreakerState, ProcessReport } from './processes/probe-process.js';
@@ -82,7 +84,7 @@ export interface StoredDeadLetterCounts {
 
 export interface FleetStatusOptions {
   /** Undefined while it is unreachable. */
-  broker: Pick<Broker, 'queueDepth' | 'readStream'> | undefined;
+  broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'> | undefined;
   /** @default none: no rates, and no findings about nodes */
   management?: Pick<Management, 'queues' | 'overview' | 'nodes'>;
   names: Names;
@@ -123,8 +125,13 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
   const problems: string[] = kept.known ? [] : [`store ops: ${kept.reason}`];
   const managed = await managedQueues(management, names, limit);
   if (!managed.known) problems.push(`${MANAGEMENT_PROBLEM}${managed.reason}`);
+  const consumed = new Map(
+    await Promise.all(
+      workers.map(async (worker) => [worker.name, await consumedBy(worker, managed, { broker, names, limit })] as const),
+    ),
+  );
   const [numbers, newest, health] = await Promise.all([
-    queueNumbers(queuesOf(workers, names, readers), { broker, managed, limit }, problems),
+    queueNumbers(queuesOf(workers, consumed, names, readers), { broker, managed, limit }, problems),
     broker === undefined || readers.length === 0
       ? undefined
       : withinLimit(2 * limit, async () => newestOffset(broker, names)),
@@ -137,7 +144,7 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
   const unrouted = await unroutedOf(numbers.get(names.unroutedQueue), options, problems);
   return {
     workers: [
-      ...workers.map((worker) => workerStatus(worker, names, numbers, kept, processes)),
+      ...workers.map((worker) => workerStatus(worker, consumed, names, numbers, kept, processes)),
       ...queueless.map(withoutQueue),
     ],
     logReaders: logReaders(readers, newest === undefined ? null : valueOf(newest), processes),
@@ -160,12 +167,30 @@ async function managedQueues(
   });
 }
 
-function queuesOf(workers: readonly WorkerQueues[], names: Names, readers: readonly string[]): string[] {
+/** The queues that a worker consumes; without an answer, its queue without partitions. */
+async function consumedBy(
+  worker: WorkerQueues,
+  managed: Answer<ReadonlyMap<string, ManagedQueue>>,
+  { broker, names, limit }: Pick<FleetStatusOptions, 'broker' | 'names'> & { limit: number },
+): Promise<string[]> {
+  const { name } = worker;
+  const queue = names.queue(name);
+  if (managed.known) return [queue, ...[...managed.value.keys()].filter((each) => isPartition(each, name, names))];
+  const found = broker && (await withinLimit(limit, () => consumedQueues(broker, worker, names)));
+  return found?.known === true ? found.value : [queue];
+}
+
+function queuesOf(
+  workers: readonly WorkerQueues[],
+  consumed: ReadonlyMap<string, readonly string[]>,
+  names: Names,
+  readers: readonly string[],
+): string[] {
   return [
     names.unroutedQueue,
     ...(readers.length > 0 ? [names.log] : []),
     ...workers.flatMap((worker) => [
-      ...consumedQueues(worker, names),
+      ...(consumed.get(worker.name) ?? []),
       names.dead(worker.name),
       ...worker.retryDelays.map((delay) => names.retry(worker.name, delay)),
     ]),
@@ -174,13 +199,14 @@ function queuesOf(workers: readonly WorkerQueues[], names: Names, readers: reado
 
 function workerStatus(
   queues: WorkerQueues,
+  consumed: ReadonlyMap<string, readonly string[]>,
   names: Names,
   numbers: ReadonlyMap<string, QueueNumbers>,
   kept: FleetStatusOptions['kept'],
   processes: readonly ProcessReport[],
 ): WorkerStatus {
   const { name: worker, retryDelays } = queues;
-  const queue = totalOf(consumedQueues(queues, names).map((name) => numbers.get(name)));
+  const queue = totalOf((consumed.get(worker) ?? []).map((name) => numbers.get(name)));
   const deadInBroker = numbers.get(names.dead(worker))?.ready ?? null;
   const deadLetters = kept.known ? (kept.value.get(worker) ?? null) : null;
   const own = processes.filter(({ inFlight }) => inFlight[worker] !== undefined);
@@ -241,7 +267,7 @@ async function unroutedOf(
 }
 
 /** 0 for an empty stream, as for one with a single entry. */
-async function newestOffset(broker: Pick<Broker, 'queueDepth' | 'readStream'>, { log }: Names): Promise<number> {
+async function newestOffset(broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'>, { log }: Names): Promise<number> {
   if ((await broker.queueDepth(log)) === undefined) return 0;
   return (await lastEntry(broker, log))?.offset ?? 0;
 }

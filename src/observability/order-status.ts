@@ -1,5 +1,6 @@
 import { slotOf } from '../broker/messages/slot-headers.js';
-import { partitionQueues, type Names, type WorkerQueues } from '../broker/topology/topology.js';
+import { partitionQueues } from '../broker/topology/partition-sets.js';
+import type { Names, SetSize } from '../broker/topology/topology.js';
 import type { QueueNumbers } from './broker/queue-numbers.js';
 import type { PartitionReport } from './processes/probe-ordering.js';
 
@@ -36,8 +37,12 @@ export interface HotSubject {
 export interface OrderStatus {
   worker: string;
   by: 'subject' | 'total';
-  /** The partitions of the definition, and how many of their queues exist. */
-  defined: number;
+  /** The number of partitions, and the one in its definition. */
+  size: SetSize;
+  defined: SetSize;
+  /** The change under way, and how many of the old partitions are empty. */
+  moving: { to: SetSize; passed: number } | null;
+  /** How many of the queues below exist. */
   existing: number | null;
   partitions: PartitionStatus[];
   /** Those with the most messages and parked messages, at most ten. */
@@ -48,6 +53,12 @@ export interface OrderStatus {
 export interface WaitingKeys {
   parked: readonly { key: string; count: number; since: number }[];
   held: readonly string[];
+}
+
+/** Of which status is given. */
+export interface OrderedWorker extends Pick<OrderStatus, 'worker' | 'by' | 'size' | 'defined' | 'moving'> {
+  /** The numbers of partitions of which it has queues in the broker. */
+  sets: readonly SetSize[];
 }
 
 export interface OrderStatusSources {
@@ -63,12 +74,13 @@ const MAX_SUBJECTS = 10;
 
 /** The state of an ordered worker: its partitions, and its subjects with the most messages. */
 export function orderStatus(
-  { worker, by }: { worker: WorkerQueues; by: OrderStatus['by'] },
+  { sets, ...about }: OrderedWorker,
   { names, numbers, reports, waiting }: OrderStatusSources,
 ): OrderStatus {
-  const queues = partitionQueues(worker, names);
-  const queueOf = (key: string) => queues[by === 'total' ? 0 : slotOf(key) % queues.length] ?? '';
-  const own = reports.filter((report) => report.worker === worker.name);
+  const { worker, size } = about;
+  const queues = sets.flatMap((each) => partitionQueues(worker, each, names));
+  const queueOf = (key: string) => names.partition(worker, size, slotOf(key) % size);
+  const own = reports.filter((report) => report.worker === worker);
   const partitions = queues.map((queue) =>
     partitionStatus(queue, {
       numbers: numbers.get(queue),
@@ -81,9 +93,7 @@ export function orderStatus(
   );
   const exists = queues.map((queue) => numbers.get(queue)?.exists ?? null);
   return {
-    worker: worker.name,
-    by,
-    defined: queues.length,
+    ...about,
     existing: exists.includes(null) ? null : exists.filter(Boolean).length,
     partitions,
     hottest: hottestSubjects(own, waiting, queueOf),

@@ -9,7 +9,7 @@ import type { History } from './history/history.js';
 export interface ReplayContext {
   /** The store `ops`, with the table of replays. */
   store: Store;
-  broker: Pick<Broker, 'createPublisher' | 'queueDepth'>;
+  broker: Pick<Broker, 'createPublisher' | 'queueDepth' | 'hasExchange'>;
   names: Names;
   worker: WorkerDefinition;
   /** The worker's own store; undefined if it is on another machine. */

@@ -125,6 +125,12 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['worker'] as const,
       registers,
     }),
+    lateInPartition: new Counter({
+      name: 'flotilla_late_in_partition_total',
+      help: 'Messages of an ordered worker that arrived in an old partition after it had passed, and may be handled out of order',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     held: new Gauge({
       name: 'flotilla_held_subjects',
       help: 'Subjects of an ordered worker that wait for an operator. Every replica reports the same number',

@@ -18,7 +18,7 @@ import { hasQueue } from './definition/queues.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
-import { orderingMigrations } from './ordering/parked-table.js';
+import { migrateOrdering } from './ordering/migrate-ordering.js';
 import { quarantineMigrations } from './quarantine/quarantine-table.js';
 import type { Message } from './pipeline/message.js';
 import type { DeliveryOutcome } from './pipeline/settle.js';
@@ -119,7 +119,7 @@ export async function migrateWorker(definition: WorkerDefinition, store: Store):
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
   if (hasQueue(definition)) await store.migrate('quarantine', quarantineMigrations);
-  if (definition.ordering !== undefined) await store.migrate('ordering', orderingMigrations);
+  if (definition.ordering !== undefined) await migrateOrdering(store);
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

@@ -165,6 +165,25 @@ try {
     });
     return `${kills} kills, ${corrected} dead letters corrected, up to ${parked} parked`;
   });
+  await part('partitions', async () => {
+    const own = await ownNode();
+    const { amqpUrl, managementUrl } = own.node;
+    const killBroker = async () => {
+      await own.node.kill();
+      await own.node.restart();
+    };
+    try {
+      const { kills, moved, moverKills } = await keepOrder({
+        ...run('partitions'),
+        ...{ amqpUrl, managementUrl, ownBroker: true },
+        ...{ events: rounds * 1_000, kills: rounds * 20, moves: rounds * 40 },
+        killBroker,
+      });
+      return `${moved} partitions moved, ${kills} kills of replicas, ${moverKills} of the command`;
+    } finally {
+      await own.remove();
+    }
+  });
   await part('power failures', async () => {
     const cuts = rounds * 4;
     const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [2000, 9000], syncTime: 250 });

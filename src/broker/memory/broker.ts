@@ -2,7 +2,8 @@ import { FlotillaError } from '../../errors.js';
 import type { Broker, OutgoingMessage, TopologyDifference } from '../broker.js';
 import type { FieldValue } from '../messages/amqp-fields.js';
 import { bindingKey } from '../topology/binding-name.js';
-import { mergeTopology } from '../topology/merge-topology.js';
+import { mergeTopology, withoutParts } from '../topology/merge-topology.js';
+import { withVariants } from '../topology/partition-sets.js';
 import { StateCell } from '../broker-state.js';
 import { compareTopology } from '../topology/compare-topology.js';
 import type { BindingSpec, ExchangeSpec, Topology } from '../topology/topology.js';
@@ -126,6 +127,17 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
     if (stream !== undefined && connected()) reader.attach(stream);
   }
 
+  const hasExchange = async (name: string) => exchanges.has(name);
+
+  function deleteQueue(name: string): void {
+    queues.get(name)?.stop();
+    queues.delete(name);
+    streams.delete(name);
+    for (const reader of readers) if (reader.stream === name) reader.detach();
+    for (const [key, binding] of bindings) if (binding.destination === name) bindings.delete(key);
+    for (const consumer of consumers) if (consumer.queue === name) consumer.detach();
+  }
+
   function declare({ exchanges: wantedExchanges, queues: wantedQueues, bindings: wantedBindings }: Topology): void {
     for (const spec of wantedExchanges) exchanges.set(spec.name, spec);
     for (const { name, arguments: fields } of wantedQueues) {
@@ -144,9 +156,9 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
 
   /** Declares missing parts of the applied topology again. */
   function restoreSoon(): void {
-    setImmediate(() => {
+    setImmediate(async () => {
       if (applied === undefined || state.value === 'closed') return;
-      declare(applied);
+      declare(await withVariants(applied, { hasExchange }));
       attachAll();
     });
   }
@@ -182,8 +194,9 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
       attachReader(reader);
       return reader;
     },
-    async applyTopology(topology, signal) {
+    async applyTopology(wanted, signal) {
       await state.until(['ready', 'blocked'], signal);
+      const topology = await withVariants(wanted, { hasExchange });
       const { differences, surplus } = compare(topology);
       const conflicts = differences.filter(({ problem }) => problem === 'conflict');
       if (conflicts.length > 0) {
@@ -192,13 +205,24 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
       }
       declare(topology);
       for (const binding of surplus) bindings.delete(bindingKey(binding));
-      applied = applied === undefined ? topology : mergeTopology(applied, topology);
+      applied = applied === undefined ? wanted : mergeTopology(applied, wanted);
       attachAll();
       return differences;
     },
     async planTopology(topology): Promise<TopologyDifference[]> {
-      return compare(topology).differences;
+      return compare(await withVariants(topology, { hasExchange })).differences;
     },
+    async removeTopology(parts) {
+      if (applied !== undefined) applied = withoutParts(applied, parts);
+      for (const binding of parts.bindings) bindings.delete(bindingKey(binding));
+      for (const { name } of parts.exchanges) {
+        exchanges.delete(name);
+        for (const [key, { source, destination }] of bindings)
+          if (source === name || destination === name) bindings.delete(key);
+      }
+      for (const { name } of parts.queues) deleteQueue(name);
+    },
+    hasExchange,
     async queueDepth(name) {
       const queue = queues.get(name) ?? streams.get(name);
       return queue === undefined ? undefined : { ready: queue.depth, consumers: queue.consumers };
@@ -234,12 +258,7 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
         const isMissed =
           [...consumers].some(({ queue }) => queue === name) || [...readers].some(({ stream }) => stream === name);
         if (isMissed) restoreSoon();
-        queues.get(name)?.stop();
-        queues.delete(name);
-        streams.delete(name);
-        for (const reader of readers) if (reader.stream === name) reader.detach();
-        for (const [key, binding] of bindings) if (binding.destination === name) bindings.delete(key);
-        for (const consumer of consumers) if (consumer.queue === name) consumer.detach();
+        deleteQueue(name);
       },
     },
   };

@@ -29,6 +29,8 @@ export const HEADERS = {
   /** The slot of the subject, and its partition for each number of partitions: `flotilla-p16`. See `slotHeaders`. */
   slot: 'flotilla-slot',
   partitionOf: 'flotilla-p',
+  /** The epoch of a change of the number of partitions: the message separates those before it from those after it. */
+  marker: 'flotilla-marker',
   /** The idempotency key for external services, if it is not the event's own id: an edited dead letter keeps the key
    *  of the original event. */
   key: 'flotilla-key',

@@ -127,6 +127,8 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       }),
     applyTopology: (topology, signal) => repair.apply(topology, signal),
     planTopology: (topology) => admin.plan(topology),
+    removeTopology: (parts) => repair.remove(parts),
+    hasExchange: (name) => admin.hasExchange(name),
     queueDepth: (queue) => admin.depth(queue),
     async findRefusing(exchange, routingKey) {
       if (management === undefined) throw new FlotillaError('broker.management', 'no URL of it is known');

@@ -32,6 +32,8 @@ export function signedBroker(broker: Broker, options: SigningOptions): Broker {
     ready: (signal) => broker.ready(signal),
     applyTopology: (topology, signal) => broker.applyTopology(topology, signal),
     planTopology: (topology) => broker.planTopology(topology),
+    removeTopology: (parts) => broker.removeTopology(parts),
+    hasExchange: (name) => broker.hasExchange(name),
     queueDepth: (queue) => broker.queueDepth(queue),
     findRefusing: (exchange, routingKey) => broker.findRefusing(exchange, routingKey),
     close: () => broker.close(),

@@ -65,8 +65,8 @@ function contentOf(queue: string, worker: string, names: Names): AbandonedQueue[
 
 /** Whether the queue is a partition of the worker. */
 export function isPartition(queue: string, worker: string, names: Names): boolean {
-  const before = names.partition(worker, 0).slice(0, -1);
-  return queue.startsWith(before) && /^\d{1,2}$/.test(queue.slice(before.length));
+  const before = `${names.queue(worker)}.p`;
+  return queue.startsWith(before) && /^\d{1,2}\.\d{1,2}$/.test(queue.slice(before.length));
 }
 
 function isRetryQueue(queue: string, before: string): boolean {

@@ -1,5 +1,5 @@
 import { bindingKey } from './binding-name.js';
-import type { BindingSpec, Topology } from './topology.js';
+import type { BindingSpec, Topology, TopologyParts, Variant } from './topology.js';
 
 /** Merges two topologies. If both contain the same exchange or queue, `later` wins, including the bindings of the
  *  queue. */
@@ -11,6 +11,28 @@ export function mergeTopology(earlier: Topology, later: Topology): Topology {
     queues: byName([...earlier.queues, ...later.queues]),
     bindings: [...new Map([...kept, ...later.bindings].map((binding) => [bindingKey(binding), binding])).values()],
     retired: byName([...(earlier.retired ?? []), ...(later.retired ?? [])]),
+    choices: mergeChoices(earlier.choices ?? [], later.choices ?? []),
+  };
+}
+
+function mergeChoices(earlier: readonly Variant[][], later: readonly Variant[][]): Variant[][] {
+  const firstOf = (variants: readonly Variant[]) => variants[0]?.entry.source;
+  return [...new Map([...earlier, ...later].map((variants) => [firstOf(variants), variants])).values()];
+}
+
+/** Returns the topology without these parts. */
+export function withoutParts(topology: Topology, { exchanges, queues, bindings }: TopologyParts): Topology {
+  const left = <T extends { name: string }>(specs: readonly T[], removed: readonly { name: string }[]) =>
+    specs.filter(({ name }) => removed.every((each) => each.name !== name));
+  const gone = new Set(bindings.map(bindingKey));
+  const names = new Set([...exchanges, ...queues].map(({ name }) => name));
+  return {
+    ...topology,
+    exchanges: left(topology.exchanges, exchanges),
+    queues: left(topology.queues, queues),
+    bindings: topology.bindings.filter(
+      (binding) => !gone.has(bindingKey(binding)) && !names.has(binding.source) && !names.has(binding.destination),
+    ),
   };
 }
 

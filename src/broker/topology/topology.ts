@@ -1,5 +1,5 @@
 import type { Fields } from '../messages/amqp-fields.js';
-import { partitionHeader, type PartitionCount } from '../messages/slot-headers.js';
+import { PARTITION_COUNTS, partitionHeader, type PartitionCount } from '../messages/slot-headers.js';
 import { formatDuration } from '../../duration.js';
 
 /** An exchange to declare. */
@@ -39,6 +39,18 @@ export interface Topology {
   queues: QueueSpec[];
   bindings: BindingSpec[];
   retired?: RetiredQueue[];
+  /** Of each, the broker has one variant at a time; the first one is declared if it has none. */
+  choices?: Variant[][];
+}
+
+export type TopologyParts = Pick<Topology, 'exchanges' | 'queues' | 'bindings'>;
+
+/** Exchanges, queues and bindings that belong together. */
+export interface Variant extends TopologyParts {
+  /** Exists in a broker that has this variant. */
+  exchange: string;
+  /** Lets messages in. */
+  entry: BindingSpec;
 }
 
 /** The properties of a worker that determine its topology. */
@@ -52,12 +64,16 @@ export interface WorkerQueues {
   ordered?: OrderedQueues | undefined;
 }
 
+/** The number of partitions of an ordered worker. 1: a single queue. */
+export type SetSize = 1 | PartitionCount;
+
 /** Queues with a single active consumer each. */
 export interface OrderedQueues {
   /** The topic patterns of the messages that are handled in order. */
   patterns: readonly string[];
-  /** 1: one queue with all of these messages. Otherwise a message is routed by the slot of its subject. */
-  partitions: 1 | PartitionCount;
+  /** Of a worker that has no queues yet. 1: one queue with all of these messages. Otherwise a message is routed by the slot of
+   *  its subject. */
+  partitions: SetSize;
 }
 
 export interface TopologyOptions {
@@ -82,12 +98,14 @@ export function namesFor(prefix: string) {
     dead: (worker: string) => `${prefix}${worker}.dead`,
     /** The quarantine of a worker: messages that it cannot read yet, and those behind them. */
     newer: (worker: string) => `${prefix}${worker}.newer`,
-    /** The queue of a partition of an ordered worker. */
-    partition: (worker: string, index: number) => `${prefix}${worker}.p${index}`,
-    /** The exchange that routes the messages of an ordered worker to its partitions. */
+    /** The exchange for the messages that a worker handles in order. */
     ordered: (worker: string) => `${prefix}${worker}.ordered`,
-    /** The exchange for its messages without a slot. */
-    unslotted: (worker: string) => `${prefix}${worker}.unslotted`,
+    /** The exchange that distributes them among this number of partitions. */
+    partitions: (worker: string, size: SetSize) => `${prefix}${worker}.p${size}`,
+    /** The queue of one of them. */
+    partition: (worker: string, size: SetSize, index: number) => `${prefix}${worker}.p${size}.${index}`,
+    /** The exchange for the messages without a slot, which are in the first partition. */
+    unslotted: (worker: string, size: SetSize) => `${prefix}${worker}.p${size}.unslotted`,
     /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
     failed: (worker: string) => `${prefix}${worker}.failed`,
     /** The exchange with which the store of a service claims its names. */
@@ -98,16 +116,6 @@ export function namesFor(prefix: string) {
 }
 
 export type Names = ReturnType<typeof namesFor>;
-
-/** The queues from which a worker consumes messages. */
-export function consumedQueues({ name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>, names: Names): string[] {
-  return [names.queue(name), ...partitionQueues({ name, ordered }, names)];
-}
-
-/** The queues of the partitions of a worker; none if it is not ordered. */
-export function partitionQueues({ name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>, names: Names): string[] {
-  return Array.from({ length: ordered?.partitions ?? 0 }, (_, index) => names.partition(name, index));
-}
 
 /** Where a worker publishes a message that it does not handle now: to the retry queue of a delay, to its dead letters,
  *  or to its quarantine. */
@@ -127,6 +135,12 @@ const DELIVERY_LIMIT = 1_000_000;
 const balanced = { 'x-queue-leader-locator': 'balanced' } as const;
 const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT, ...balanced } as const;
 const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } as const;
+
+/** The arguments of a queue from which a worker consumes. */
+function work(worker: string, names: Names): Fields {
+  const deadLetters = { 'x-dead-letter-exchange': names.deadLetters, 'x-dead-letter-routing-key': worker };
+  return { ...quorum, ...atLeastOnce, ...deadLetters };
+}
 
 /** Returns the topology of a fleet of these workers. */
 export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOptions): Topology {
@@ -170,19 +184,9 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       kind: 'queue',
       routingKey: failedKey(target),
     });
-    const work = {
-      ...quorum,
-      ...atLeastOnce,
-      'x-dead-letter-exchange': names.deadLetters,
-      'x-dead-letter-routing-key': worker.name,
-    };
     topology.exchanges.push({ name: names.failed(worker.name), type: 'direct' });
     topology.queues.push(
-      { name: queue, arguments: work },
-      ...partitionQueues(worker, names).map((name) => ({
-        name,
-        arguments: { ...work, 'x-single-active-consumer': true },
-      })),
+      { name: queue, arguments: work(worker.name, names) },
       ...delays.map((delay) => ({
         name: names.retry(worker.name, delay),
         arguments: {
@@ -214,40 +218,50 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
   return topology;
 }
 
-/** Adds the exchanges and bindings of an ordered worker. Its headers exchange has one binding per partition: the broker
- *  compares every message with every one of them. The binding that lets messages in is the last one. */
-function addPartitions(
-  { exchanges, bindings }: Topology,
-  worker: string,
-  { patterns, partitions }: OrderedQueues,
-  names: Names,
-): void {
-  const [ordered, unslotted] = [names.ordered(worker), names.unslotted(worker)];
+/** Adds the exchange of an ordered worker, and its partitions. */
+function addPartitions(topology: Topology, worker: string, { patterns, partitions }: OrderedQueues, names: Names): void {
+  const destination = names.ordered(worker);
+  topology.exchanges.push({ name: destination, type: 'fanout' });
+  topology.bindings.push(
+    ...patterns.map((routingKey): BindingSpec => ({ source: names.work, destination, kind: 'exchange', routingKey })),
+  );
+  const sizes = [partitions, ...sizesOf(partitions).filter((size) => size !== partitions)];
+  topology.choices = [...(topology.choices ?? []), sizes.map((size) => partitionSet(worker, size, names))];
+}
+
+/** The sizes that the set of partitions of a worker may have in the broker. Only a single queue keeps a total order. */
+export function sizesOf(partitions: SetSize): readonly SetSize[] {
+  return partitions === 1 ? [1] : [1, ...PARTITION_COUNTS];
+}
+
+/** The queues of one number of partitions, and the exchange that distributes messages among them. A headers exchange has one
+ *  binding per partition, because the broker compares every message with each of them. */
+export function partitionSet(worker: string, size: SetSize, names: Names): Variant {
+  const [exchange, unslotted] = [names.partitions(worker, size), names.unslotted(worker, size)];
+  const queues = Array.from({ length: size }, (_, index): QueueSpec => ({
+    name: names.partition(worker, size, index),
+    arguments: { ...work(worker, names), 'x-single-active-consumer': true },
+  }));
   const toQueue = (source: string, index: number, fields?: Fields): BindingSpec => ({
-    ...{ source, destination: names.partition(worker, index), kind: 'queue', routingKey: '' },
+    ...{ source, destination: names.partition(worker, size, index), kind: 'queue', routingKey: '' },
     ...(fields && { arguments: fields }),
   });
-  if (partitions === 1) {
-    exchanges.push({ name: ordered, type: 'fanout' });
-    bindings.push(toQueue(ordered, 0));
-  } else {
-    exchanges.push(
-      { name: unslotted, type: 'fanout' },
-      { name: ordered, type: 'headers', arguments: { 'alternate-exchange': unslotted } },
-    );
-    bindings.push(
-      toQueue(unslotted, 0),
-      ...Array.from({ length: partitions }, (_, index) =>
-        toQueue(ordered, index, { 'x-match': 'all', [partitionHeader(partitions)]: String(index) }),
-      ),
-    );
+  const entry: BindingSpec = { source: names.ordered(worker), destination: exchange, kind: 'exchange', routingKey: '' };
+  if (size === 1) {
+    return { exchange, entry, exchanges: [{ name: exchange, type: 'fanout' }], queues, bindings: [toQueue(exchange, 0)] };
   }
-  bindings.push(
-    ...patterns.map((routingKey): BindingSpec => ({
-      source: names.work,
-      destination: ordered,
-      kind: 'exchange',
-      routingKey,
-    })),
-  );
+  const header = partitionHeader(size);
+  return {
+    exchange,
+    entry,
+    exchanges: [
+      { name: unslotted, type: 'fanout' },
+      { name: exchange, type: 'headers', arguments: { 'alternate-exchange': unslotted } },
+    ],
+    queues,
+    bindings: [
+      toQueue(unslotted, 0),
+      ...queues.map((_, index) => toQueue(exchange, index, { 'x-match': 'all', [header]: String(index) })),
+    ],
+  };
 }

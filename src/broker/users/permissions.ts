@@ -1,4 +1,4 @@
-import { consumedQueues, type Names, type WorkerQueues } from '../topology/topology.js';
+import { sizesOf, type Names, type WorkerQueues } from '../topology/topology.js';
 
 /** The properties of a service that determine its permissions. */
 export interface ServiceAccess {
@@ -67,17 +67,19 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
   const read = [
     claim,
     names.fleetKey,
-    ...workers.flatMap((worker) => [...consumedQueues(worker, names), names.newer(worker.name)]),
+    ...workers.flatMap(({ name }) => [names.queue(name), names.newer(name)]),
     ...(readsLog ? [names.log] : []),
     ...keeps.map(names.dead),
   ];
+  const ordered = workers.filter((worker) => worker.ordered !== undefined);
   return {
     user: userOf(service, prefix),
     service,
     tags: [],
     configure: exactly(configure),
     write: anyOf(write.map(escaped), `${escaped(names.store(''))}${UUID}`, `${escaped(names.fleetKey)}\\.[0-9a-f]{8}`),
-    read: exactly(read),
+    // of every number of partitions, because it can change
+    read: anyOf(read.map(escaped), ...ordered.map(({ name }) => `${escaped(names.queue(name))}\\.p[0-9]+\\.[0-9]+`)),
     topics: [
       {
         exchange: names.events,
@@ -88,10 +90,15 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
     needs: {
       configure,
       write: [...write, names.store(EXAMPLE_UUID), `${names.fleetKey}.00000000`],
-      read,
+      read: [...read, ...ordered.flatMap((worker) => lastPartitions(worker, names))],
       publishes: { exchange: names.events, types: publishes ?? [] },
     },
   };
+}
+
+/** The last queue of each number of partitions. */
+function lastPartitions({ name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>, names: Names): string[] {
+  return sizesOf(ordered?.partitions ?? 1).map((size) => names.partition(name, size, size - 1));
 }
 
 /** Grants everything under the prefix, and the default exchange, which returns dead letters to the queue of their

@@ -85,7 +85,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'order',
-    description: 'show the partitions of ordered workers',
+    description: 'show the partitions of ordered workers, and change their number',
     load: () => import('./order/index.js'),
   },
   { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },

@@ -6,7 +6,7 @@ import { failpoint } from '../../failpoints.js';
 import { writeReplayHeaders } from '../../worker/pipeline/replay-headers.js';
 import type { RunHeartbeat } from '../runs/run-heartbeat.js';
 import type { HistoryEntry, HistoryPage } from '../history/history.js';
-import { consumedQueues } from '../../broker/topology/topology.js';
+import { consumedQueues } from '../../broker/topology/partition-sets.js';
 import { queuesOf } from '../../worker/definition/queues.js';
 import { waitForRoom } from './throttle.js';
 import type { ReplayContext } from '../replay-context.js';
@@ -60,7 +60,6 @@ export async function sendRun(
 
 /** Sends page by page, and stores the place up to which all messages are confirmed. */
 class Sender {
-  readonly #queues: readonly string[];
   readonly #headers: Fields;
   readonly #select: (event: HistoryEntry['event']) => EventSelection;
   #run: StoredRun;
@@ -75,9 +74,8 @@ class Sender {
     private readonly onThrottle: RunOptions['onThrottle'],
   ) {
     const { run } = heartbeat;
-    const { names, worker, memory, now } = context;
+    const { worker, memory, now } = context;
     this.#run = run;
-    this.#queues = consumedQueues(queuesOf(worker), names);
     this.#headers = writeReplayHeaders({ run: run.id, again: run.again !== null, sideEffects: run.sideEffects });
     this.#select = selector(worker, run.selection, run.again !== null || run.force ? undefined : now() - memory);
   }
@@ -136,11 +134,12 @@ class Sender {
     const entries = this.#waiting;
     this.#waiting = [];
     const { context, publisher, signal, onThrottle } = this;
+    const { worker, names, broker } = context;
     const began = performance.now();
-    await whileConnected(publisher, signal, () =>
-      waitForRoom(context.broker, this.#queues, { ...context.limits, signal, onThrottle }),
-    );
-    const { worker, names } = context;
+    await whileConnected(publisher, signal, async () => {
+      const queues = await consumedQueues(broker, queuesOf(worker), names);
+      await waitForRoom(broker, queues, { ...context.limits, signal, onThrottle });
+    });
     const messages = entries.map((entry) => historyMessage(entry, { worker, names, headers: this.#headers }));
     await publishAll(publisher, messages, signal);
     failpoint('replay.confirmed');

@@ -6,7 +6,7 @@ import { readMessage } from '../../contracts/reading.js';
 import { readDeadLetter } from '../../dead-letters/keeper/read-dead-letter.js';
 import { isAccepted } from '../../event-log/consumers/accept-entry.js';
 import { visitLog } from '../../event-log/reading/visit-log.js';
-import { consumedQueues } from '../../broker/topology/topology.js';
+import { consumedQueues } from '../../broker/topology/partition-sets.js';
 import { listRetrying } from '../../queues/retry-queues.js';
 import { visitQueue } from '../../queues/visit-queue.js';
 import { brokerAddress } from '../broker/broker-address.js';
@@ -110,7 +110,7 @@ export async function countQueued(
       const { name } = worker;
       const ready = async () => {
         let sum = 0;
-        for (const queue of consumedQueues(worker, session.names)) sum += (await broker.queueDepth(queue))?.ready ?? 0;
+        for (const queue of await consumedQueues(broker, worker, session.names)) sum += (await broker.queueDepth(queue))?.ready ?? 0;
         return sum;
       };
       let count = await ready();

@@ -1,17 +1,15 @@
 import type { Delivery } from '../../broker/broker.js';
-import { partitionQueues } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import type { StreamConsumerState } from '../../event-log/consumers/stream-consumer.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
-import { isBound, queuesOf, routeOf } from '../definition/queues.js';
+import { isBound, routeOf } from '../definition/queues.js';
 import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import { orderingOf } from '../ordering/ordering.js';
 import { isInTurn, Parking } from '../ordering/parking.js';
-import { PartitionConsumer } from '../ordering/partition-consumer.js';
-import { partitionPrefetch } from '../ordering/partition-prefetch.js';
 import { PartitionWatch, type PartitionState } from '../ordering/partition-watch.js';
+import { PartitionConsumers } from '../ordering/partitions/partition-consumers.js';
 import { ResumeLoop } from '../ordering/resume-loop.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { inboxKey } from '../pipeline/inbox-key.js';
@@ -85,19 +83,19 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const onDelivery = (delivery: Delivery) => void inFlight.handle(delivery, pipeline);
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
-  const partitions = consumePartitions(worker, onDelivery, () => parking?.recheck());
-  gate.control([consumer, ...(log === undefined ? [] : [log]), ...partitions]);
+  const partitions = parking && new PartitionConsumers({ worker, onDelivery, onBegin: () => parking.recheck() });
+  gate.control([consumer, log, partitions].filter((source) => source !== undefined));
   const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
   const watch =
     ordering &&
-    new PartitionWatch({ ...worker, worker: name, partitions: () => partitions, subjects: ordering.subjects });
+    new PartitionWatch({ ...worker, worker: name, partitions: () => partitions?.consumers ?? [], subjects: ordering.subjects });
   const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
   const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
 
   return {
     state: () => ({
-      consuming: [consumer, ...partitions].every(({ consuming }) => consuming) || releaser.isReleasing,
+      consuming: (consumer.consuming && partitions?.consuming !== false) || releaser.isReleasing,
       circuitBreaker: circuitBreaker.state,
       openFor: circuitBreaker.interruption?.for,
       openCause: circuitBreaker.cause,
@@ -122,7 +120,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       await releasing;
       await resuming;
       await consumer.close();
-      await Promise.all(partitions.map((partition) => partition.close()));
+      await partitions?.close();
       await log?.close();
       await publisher.close();
       quarantined.close();
@@ -178,18 +176,6 @@ function pipelineContext(
     signal,
   };
   return context;
-}
-
-/** Consumes the partitions of an ordered worker; none for others. */
-function consumePartitions(
-  worker: PreparedWorker,
-  onDelivery: (delivery: Delivery) => void,
-  onBegin: () => void,
-): PartitionConsumer[] {
-  const { definition, names, broker, clock } = worker;
-  const queues = partitionQueues(queuesOf(definition), names);
-  const prefetch = partitionPrefetch(definition, queues.length);
-  return queues.map((queue) => new PartitionConsumer({ broker, queue, prefetch, onDelivery, onBegin, clock }));
 }
 
 /** The longest of several waits in milliseconds; undefined if none is above 0. */

@@ -1,5 +1,6 @@
 import type { Broker, Consumer, Delivery } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
+import { markerEpoch } from './partitions/marker.js';
 
 /** Milliseconds until a partition is consumed again after a message was returned. */
 const REOPEN_MS = 250;
@@ -10,8 +11,11 @@ export interface PartitionConsumerOptions {
   /** Maximum number of messages in flight. */
   prefetch: number;
   onDelivery: (delivery: PartitionDelivery) => void;
-  /** Called before the first delivery of a channel: another process may have consumed the partition before. */
-  onBegin: () => void;
+  /** Called before the first delivery of a channel: another process may have consumed the partition before. False: the partition
+   *  may not be consumed. */
+  begin: () => Promise<boolean>;
+  /** Called with the epoch of a marker when all messages before it are settled; it is acked afterwards. */
+  pass: (epoch: number) => Promise<void>;
   clock: Pick<Clock, 'after' | 'elapsed'>;
 }
 
@@ -28,9 +32,14 @@ export class PartitionConsumer {
   #cancelReopen: (() => void) | undefined;
   #receivedAt: Elapsed = -Infinity;
   #activeAt: Elapsed;
+  #onLeft: (() => void) | undefined;
 
-  constructor(private readonly options: PartitionConsumerOptions) {
-    this.#prefetch = options.prefetch;
+  /** @param prefetch the first one, at most that of the options */
+  constructor(
+    private readonly options: PartitionConsumerOptions,
+    prefetch = options.prefetch,
+  ) {
+    this.#prefetch = Math.min(prefetch, options.prefetch);
     this.#activeAt = options.clock.elapsed();
     this.#open();
   }
@@ -44,7 +53,7 @@ export class PartitionConsumer {
   }
 
   get inFlight(): number {
-    return this.#session?.open.size ?? 0;
+    return this.#session?.size ?? 0;
   }
 
   /** Whether this is the active consumer of the queue: it has received a message on its current channel. */
@@ -89,6 +98,15 @@ export class PartitionConsumer {
     return Promise.resolve();
   }
 
+  /** Cancels, and resolves when all messages are settled and the channel is closed. */
+  leave(): Promise<void> {
+    void this.cancel();
+    return new Promise((resolve) => {
+      if (this.#session === undefined) resolve();
+      else this.#onLeft = resolve;
+    });
+  }
+
   /** Closes the channel, also if messages are not settled. */
   async close(): Promise<void> {
     this.#isWanted = false;
@@ -99,9 +117,9 @@ export class PartitionConsumer {
   }
 
   #open(): void {
-    const { broker, queue, onDelivery, onBegin, clock } = this.options;
+    const { broker, queue, clock } = this.options;
     const session = new Session({
-      onBegin,
+      ...this.options,
       onSettled: () => (this.#activeAt = clock.elapsed()),
       onEnd: () => this.#leave(session),
     });
@@ -109,10 +127,9 @@ export class PartitionConsumer {
     session.consumer = broker.consume(queue, {
       prefetch: this.#prefetch,
       onDelivery: (delivery) => {
-        const owned = session.take(delivery);
-        if (owned === undefined) return;
+        if (session.hasEnded) return; // the message stays unsettled
         this.#receivedAt = clock.elapsed();
-        onDelivery(owned);
+        session.take(delivery);
       },
     });
     this.#session = session;
@@ -125,6 +142,7 @@ export class PartitionConsumer {
       .catch(() => undefined)
       .then(() => {
         this.#session = undefined;
+        this.#onLeft?.();
         if (this.#isWanted) this.#cancelReopen = this.options.clock.after(REOPEN_MS, () => this.#reopen());
       });
   }
@@ -134,17 +152,20 @@ export class PartitionConsumer {
   }
 }
 
-/** The messages of one channel. */
+/** The messages of one consumer, whose channel may be replaced. */
 class Session {
   consumer!: Consumer;
   /** The messages that are not settled, oldest first. */
   readonly open = new Set<PartitionDelivery>();
+  /** Received, not yet being handled. */
+  #waiting: Delivery[] = [];
   #hasEnded = false;
   #channel: AbortSignal | undefined;
+  /** Whether no message may be handled before something is known or stored. */
+  #isBlocked = false;
 
   constructor(
-    private readonly on: {
-      onBegin: () => void;
+    private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'begin' | 'pass'> & {
       onSettled: () => void;
       /** It has ended, and all of its messages are settled. */
       onEnd: () => void;
@@ -159,27 +180,75 @@ class Session {
     return this.#hasEnded;
   }
 
-  /** Undefined after the end: the message stays unsettled. */
-  take(delivery: Delivery): PartitionDelivery | undefined {
-    if (this.#hasEnded) return undefined;
-    if (this.#channel !== delivery.lost) this.on.onBegin();
-    this.#channel = delivery.lost;
+  get size(): number {
+    return this.open.size + this.#waiting.length;
+  }
+
+  take(delivery: Delivery): void {
+    if (this.#channel !== delivery.lost) {
+      this.#channel = delivery.lost;
+      this.#waiting = [];
+      this.#block(delivery, async () => {
+        if (!(await this.on.begin())) this.end();
+      });
+    }
+    this.#waiting.push(delivery);
+    this.#next();
+  }
+
+  /** Handles what waits, up to a marker: that one when no message is being handled any more. */
+  #next(): void {
+    while (!this.#isBlocked && !this.#hasEnded) {
+      const [delivery] = this.#waiting;
+      if (delivery === undefined) return;
+      const epoch = markerEpoch(delivery);
+      if (epoch !== undefined && this.open.size > 0) return;
+      this.#waiting.shift();
+      if (epoch === undefined) this.#handle(delivery);
+      else this.#pass(delivery, epoch);
+    }
+  }
+
+  #handle(delivery: Delivery): void {
     const owned = new PartitionDelivery(delivery, this);
     this.open.add(owned);
-    return owned;
+    this.on.onDelivery(owned);
+  }
+
+  #pass(marker: Delivery, epoch: number): void {
+    this.#block(marker, async () => {
+      await this.on.pass(epoch);
+      marker.ack();
+      this.on.onSettled();
+    });
+  }
+
+  /** Handles nothing until `work` is done, unless the channel is replaced meanwhile. A failure ends the session. */
+  #block({ lost }: Delivery, work: () => Promise<void>): void {
+    this.#isBlocked = true;
+    work().then(
+      () => {
+        if (this.#channel !== lost) return;
+        this.#isBlocked = false;
+        this.#next();
+      },
+      () => this.end(),
+    );
   }
 
   /** No further message may be handled. Calls back when all that are being handled are settled. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#waiting = [];
     if (this.open.size === 0) this.on.onEnd();
   }
 
   settled(delivery: PartitionDelivery): void {
     this.open.delete(delivery);
     this.on.onSettled();
-    if (this.#hasEnded && this.open.size === 0) this.on.onEnd();
+    if (!this.#hasEnded) this.#next();
+    else if (this.open.size === 0) this.on.onEnd();
   }
 }
 

@@ -29,7 +29,7 @@ describe('parked messages', () => {
 
   const message = (key: string, id: string): MessageInTurn => {
     const delivery: Delivery = {
-      ...{ queue: 'stepper.p0', exchange: 'events', routingKey: 'step.taken', body: Buffer.from('{}') },
+      ...{ queue: 'stepper.p4.0', exchange: 'events', routingKey: 'step.taken', body: Buffer.from('{}') },
       ...{ properties: { headers: {} }, redelivered: false, lost: lost.signal },
       ack: () => undefined,
       requeue: () => undefined,

@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import type { Broker, Consumer } from '../../../src/broker/broker.js';
 import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
-import { partitionQueues } from '../../../src/broker/topology/topology.js';
+import { partitionQueues } from '../../../src/broker/topology/partition-sets.js';
 import { createMetrics } from '../../../src/telemetry/metrics.js';
-import { queuesOf } from '../../../src/worker/definition/queues.js';
-import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 import { eventually } from '../../support/eventually.js';
 import { testBroker } from '../../support/rabbitmq.js';
 import { openSteppers, stepper, type Steppers } from './support/ordered.js';
@@ -115,5 +113,5 @@ describe('a partition that delivers nothing', function () {
     await handled(3);
   });
 
-  const partitions = () => partitionQueues(queuesOf(workerDefinitionOf(stepper())), steppers.names);
+  const partitions = () => partitionQueues('stepper', 4, steppers.names);
 });

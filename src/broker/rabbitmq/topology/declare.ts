@@ -1,10 +1,11 @@
+import type { ConfirmChannel } from 'amqplib';
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import { bindingName } from '../../topology/binding-name.js';
-import type { BindingSpec, Topology } from '../../topology/topology.js';
+import type { BindingSpec, Topology, TopologyParts } from '../../topology/topology.js';
 import { exchangeOptions } from './inspect.js';
 import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
 import { REQUEST_TIMEOUT_MS } from '../limits.js';
-import { asBrokerError, type ScratchChannel } from '../connection/scratch-channel.js';
+import { asBrokerError, codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
 
 const MAX_PARALLEL_REQUESTS = 4;
 
@@ -59,10 +60,35 @@ export async function removeBindings(
   onScratchChannel: ScratchChannel,
 ): Promise<void> {
   await forEachParallel(bindings, MAX_PARALLEL_REQUESTS, (spec) =>
-    onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_TIMEOUT_MS, async (channel) => {
-      const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
-      if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, fields);
-      else await channel.unbindExchange(destination, source, routingKey, fields);
-    }),
+    onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_TIMEOUT_MS, (channel) => unbind(channel, spec)),
+  );
+}
+
+async function unbind(channel: ConfirmChannel, spec: BindingSpec): Promise<void> {
+  const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
+  if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, fields);
+  else await channel.unbindExchange(destination, source, routingKey, fields);
+}
+
+/** Removes parts, whether or not they exist. */
+export async function removeParts(
+  { exchanges, queues, bindings }: TopologyParts,
+  onScratchChannel: ScratchChannel,
+): Promise<void> {
+  const attempt = async (what: string, work: Parameters<ScratchChannel>[2]) => {
+    try {
+      await onScratchChannel(`removing ${what}`, REQUEST_TIMEOUT_MS, work);
+    } catch (error) {
+      if (codeOf(error) !== 404) throw error;
+    }
+  };
+  await forEachParallel(bindings, MAX_PARALLEL_REQUESTS, (spec) =>
+    attempt(`binding ${bindingName(spec)}`, (channel) => unbind(channel, spec)),
+  );
+  await forEachParallel(queues, MAX_PARALLEL_REQUESTS, ({ name }) =>
+    attempt(`queue ${name}`, (channel) => channel.deleteQueue(name)),
+  );
+  await forEachParallel(exchanges, MAX_PARALLEL_REQUESTS, ({ name }) =>
+    attempt(`exchange ${name}`, (channel) => channel.deleteExchange(name)),
   );
 }

@@ -41,6 +41,7 @@ export interface Comparison {
 /** Reads the broker's topology. */
 export interface Inspector {
   queue(name: string): Promise<QueueInspection>;
+  hasExchange(name: string): Promise<boolean>;
   /** Compares with the lists of the management API. If a node does not answer, the list of queues may fail: the
    *  queues are then checked one by one. Throws `broker.management`. */
   byLists(topology: Topology, management: Management): Promise<Comparison>;
@@ -126,6 +127,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   return {
     queue,
+    hasExchange,
     byDeclaration,
     async byLists(topology, management) {
       const listed = management.queues().catch((error: unknown) => {

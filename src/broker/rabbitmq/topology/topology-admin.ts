@@ -3,9 +3,10 @@ import type { Logger } from '../../../telemetry/logger.js';
 import type { TopologyDifference } from '../../broker.js';
 import { bindingName } from '../../topology/binding-name.js';
 import { touching } from '../../topology/merge-topology.js';
-import type { RetiredQueue, Topology } from '../../topology/topology.js';
+import { withVariants } from '../../topology/partition-sets.js';
+import type { RetiredQueue, Topology, TopologyParts } from '../../topology/topology.js';
 import type { Connection } from '../connection/connection.js';
-import { declareAll, removeBindings } from './declare.js';
+import { declareAll, removeBindings, removeParts } from './declare.js';
 import { createInspector, type Comparison, type QueueCounts } from './inspect.js';
 import type { Management } from '../management/management.js';
 import { retireQueue } from './retire-queue.js';
@@ -28,6 +29,9 @@ export interface TopologyAdmin {
   restore(topology: Topology, missing: readonly TopologyDifference[], options: { bindings: boolean }): Promise<void>;
   /** Moves the messages of a queue of an earlier release; resolves with their number once it is deleted. */
   retire(queue: RetiredQueue): Promise<number>;
+  /** As `Broker.removeTopology`. */
+  remove(parts: TopologyParts): Promise<void>;
+  hasExchange(name: string): Promise<boolean>;
   /** Throws `broker.no_answer` if the queue exists and its node does not answer. */
   depth(queue: string): Promise<QueueCounts | undefined>;
 }
@@ -52,7 +56,8 @@ export function createTopologyAdmin(
     }
   }
 
-  async function applyOnce(topology: Topology): Promise<TopologyDifference[]> {
+  async function applyOnce(wanted: Topology): Promise<TopologyDifference[]> {
+    const topology = await withVariants(wanted, inspector);
     const { differences, surplus, knows } = await compare(topology);
     const conflicts = knows.conflicts
       ? differences.filter(({ problem }) => problem === 'conflict')
@@ -117,13 +122,14 @@ export function createTopologyAdmin(
     },
     async plan(topology) {
       await waitForConnection(connection);
-      return (await compare(topology)).differences;
+      return (await compare(await withVariants(topology, inspector))).differences;
     },
     async missing(topology) {
-      const { differences } = await inspector.byDeclaration(topology);
+      const { differences } = await inspector.byDeclaration(await withVariants(topology, inspector));
       return differences.filter(({ problem }) => problem === 'missing');
     },
-    async restore(topology, differences, { bindings }) {
+    async restore(wanted, differences, { bindings }) {
+      const topology = await withVariants(wanted, inspector);
       const missing = missingFrom(topology, differences, false);
       const concerned = differences.length > 0 ? touching(missing, missing.bindings) : bindings ? missing.bindings : [];
       await declareMissing({ ...missing, bindings: concerned });
@@ -132,6 +138,16 @@ export function createTopologyAdmin(
       const inspection = await inspector.queue(queue.name);
       if (inspection.state === 'unanswered') throw new FlotillaError('broker.no_answer', inspection.reason);
       return inspection.state === 'missing' ? 0 : retireQueue(queue, onScratchChannel);
+    },
+    async remove(parts) {
+      await waitForConnection(connection);
+      await removeParts(parts, onScratchChannel).catch((error: unknown) => {
+        throw asBrokerError(error);
+      });
+    },
+    async hasExchange(name) {
+      await waitForConnection(connection);
+      return inspector.hasExchange(name);
     },
     async depth(queue) {
       await waitForConnection(connection);

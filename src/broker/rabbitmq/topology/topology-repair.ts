@@ -5,8 +5,8 @@ import { FaultLog } from '../../../telemetry/fault-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Metrics } from '../../../telemetry/metrics.js';
 import type { TopologyDifference } from '../../broker.js';
-import { mergeTopology } from '../../topology/merge-topology.js';
-import type { RetiredQueue, Topology } from '../../topology/topology.js';
+import { mergeTopology, withoutParts } from '../../topology/merge-topology.js';
+import type { RetiredQueue, Topology, TopologyParts } from '../../topology/topology.js';
 import type { Connection } from '../connection/connection.js';
 import type { TopologyAdmin } from './topology-admin.js';
 
@@ -19,6 +19,8 @@ export type Missing =
 export interface TopologyRepair {
   /** As `Broker.applyTopology`. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
+  /** As `Broker.removeTopology`. */
+  remove(parts: TopologyParts): Promise<void>;
   /** Reports a missing part of the broker. Returns immediately; parts outside the applied topology are ignored. One
    *  restoration runs at a time, with growing delays in between. */
   readonly missing: (what: Missing) => void;
@@ -114,7 +116,9 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
 
   function isOurs(what: Missing): boolean {
     if (applied === undefined) return false;
-    const { exchanges, queues } = applied;
+    const choices = (applied.choices ?? []).flat();
+    const exchanges = [applied, ...choices].flatMap((parts) => parts.exchanges);
+    const queues = [applied, ...choices].flatMap((parts) => parts.queues);
     switch (what.kind) {
       case 'queue':
         return queues.some(({ name }) => name === what.queue);
@@ -139,6 +143,10 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
       await retireAll('warn');
       if (retiring.size > 0) void run();
       return differences.filter(({ name, problem }) => problem !== 'retired' || retiring.has(name));
+    },
+    async remove(parts) {
+      if (applied !== undefined) applied = withoutParts(applied, parts);
+      await admin.remove(parts);
     },
     missing(what) {
       if (signal.aborted || !isOurs(what)) return;

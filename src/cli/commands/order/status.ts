@@ -70,15 +70,23 @@ function linesOf({ items, problems, unreachable }: OrderStatuses, screen: Screen
 }
 
 function workerLines(item: OrderStatus, { now, width }: Screen): string[] {
-  const { worker, by, defined, existing, partitions, hottest } = item;
-  const missing = existing === null || existing === defined ? '' : `, ${existing} exist: flotilla topology apply`;
+  const { worker, by, existing, partitions, hottest } = item;
+  const missing =
+    existing === null || existing === partitions.length ? '' : `, ${existing} exist: flotilla topology apply`;
   return [
-    `${worker}, by ${by}: ${defined === 1 ? '1 partition' : `${defined} partitions`}${missing}`,
+    `${worker}, by ${by}: ${sizeText(item)}${missing}`,
     ...table(partitions, partitionColumns(now), { width }),
     ...(hottest.length === 0
       ? []
       : ['', ...table(hottest, SUBJECT_COLUMNS, { width, freeText: ['hottest subjects'] })]),
   ];
+}
+
+/** `16 partitions (8 in its definition), changing to 32: 12 old ones are empty` */
+function sizeText({ size, defined, moving }: OrderStatus): string {
+  const text = size === 1 ? '1 partition' : `${size} partitions`;
+  const other = size === defined ? '' : ` (${defined} in its definition)`;
+  return `${text}${other}${moving === null ? '' : `, changing to ${moving.to}: ${moving.passed} old ones are empty`}`;
 }
 
 function partitionColumns(now: number) {

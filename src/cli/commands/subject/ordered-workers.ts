@@ -3,7 +3,8 @@ import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-worke
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
-import { countWaiting, orderingMigrations } from '../../../worker/ordering/parked-table.js';
+import { migrateOrdering } from '../../../worker/ordering/migrate-ordering.js';
+import { countWaiting } from '../../../worker/ordering/parked-table.js';
 
 /** The enabled workers that handle messages in order. */
 export function orderedWorkers({ fleet, config }: Pick<FleetSession, 'fleet' | 'config'>): WorkerDefinition[] {
@@ -23,7 +24,7 @@ export async function orderedStore(
   { store: service }: Pick<WorkerDefinition, 'store'>,
 ): Promise<Store | undefined> {
   const store = await stores.find(service);
-  await store?.migrate('ordering', orderingMigrations);
+  if (store !== undefined) await migrateOrdering(store);
   return store;
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { HeldClaim } from '../../../broker/topology/store-claim.js';
-import { consumedQueues } from '../../../broker/topology/topology.js';
+import { consumedQueues } from '../../../broker/topology/partition-sets.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
@@ -48,7 +48,8 @@ async function refuseWhileConsumed(session: FleetSession): Promise<void> {
   const broker = await session.broker('write');
   const { names } = session;
   const { declared } = session.queues();
-  const queues = declared.flatMap((worker) => [...consumedQueues(worker, names), names.dead(worker.name)]);
+  const consumed = await Promise.all(declared.map((worker) => consumedQueues(broker, worker, names)));
+  const queues = [...consumed.flat(), ...declared.map(({ name }) => names.dead(name))];
   const used: string[] = [];
   for (const queue of queues) if (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) used.push(queue);
   if (used.length > 0) throw new FlotillaError('topology.in_use', used.join(', '));

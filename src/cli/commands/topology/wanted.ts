@@ -1,4 +1,5 @@
 import { missingBindings } from '../../../broker/topology/compare-topology.js';
+import { withVariants } from '../../../broker/topology/partition-sets.js';
 import type { Management } from '../../../broker/rabbitmq/management/management.js';
 import { topologyOf, type Topology } from '../../../broker/topology/topology.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
@@ -12,5 +13,8 @@ export function wantedTopology(session: FleetSession): Topology {
 /** Resolves with the missing bindings of that topology, such as `events.work -> payment by payment.process`. Rejects
  *  with `broker.management`. */
 export async function missingBindingNames(session: FleetSession, management: Management): Promise<string[]> {
-  return missingBindings(wantedTopology(session), await management.bindings()).map(({ name }) => name);
+  const [exchanges, bindings] = await Promise.all([management.exchanges(session.names.queue('')), management.bindings()]);
+  const hasExchange = (wanted: string) => Promise.resolve(exchanges.some(({ name }) => name === wanted));
+  const wanted = await withVariants(wantedTopology(session), { hasExchange });
+  return missingBindings(wanted, bindings).map(({ name }) => name);
 }

@@ -47,6 +47,8 @@ export function processBroker(
     },
     applyTopology: async () => [],
     planTopology: async () => [],
+    removeTopology: async () => undefined,
+    hasExchange: async () => false,
     queueDepth: async () => undefined,
     findRefusing: async () => [],
     close: async () => undefined,

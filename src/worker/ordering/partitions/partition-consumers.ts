@@ -1,0 +1,167 @@
+import type { Delivery } from '../../../broker/broker.js';
+import { Wakeup } from '../../../concurrency/wakeup.js';
+import { messageOf } from '../../../errors.js';
+import { failpoint } from '../../../failpoints.js';
+import { BoundedLog } from '../../../telemetry/bounded-log.js';
+import { FaultLog } from '../../../telemetry/fault-log.js';
+import type { PreparedWorker } from '../../prepare.js';
+import { PartitionConsumer, type PartitionConsumerOptions } from '../partition-consumer.js';
+import { partitionPrefetch } from '../partition-prefetch.js';
+import { adoptPartitions } from './adopt-partitions.js';
+import { openPartitions, type OpenPartition } from './partition-plan.js';
+import { partitionTopic, passPartition, readPartitions, type PartitionState } from './partition-table.js';
+
+/** How often the state of the partitions is read without a notification. */
+const POLL_INTERVAL_MS = 5_000;
+const FAULT_PAUSE_MS = 500;
+/** Minimum time between two entries about late messages of one queue. */
+const LATE_INTERVAL_MS = 60_000;
+
+export interface PartitionConsumersOptions {
+  worker: PreparedWorker;
+  onDelivery: (delivery: Delivery) => void;
+  /** Called before a partition is consumed, perhaps after another process. */
+  onBegin: () => void;
+}
+
+/** Consumes the partitions of an ordered worker, and follows changes of their number in the store without a restart: a new
+ *  partition is consumed when the old ones with messages of the same subjects have passed. */
+export class PartitionConsumers {
+  readonly #consumers = new Map<string, PartitionConsumer>();
+  /** No longer consumed; their messages in flight can still be settled. */
+  readonly #leaving = new Set<PartitionConsumer>();
+  readonly #passed = new Set<string>();
+  readonly #wakeup = new Wakeup();
+  readonly #faults: FaultLog;
+  readonly #late: BoundedLog;
+  readonly #running: Promise<void>;
+  #isWanted = true;
+  #prefetch: number;
+  #isClosed = false;
+  #isReady = false;
+
+  constructor(private readonly options: PartitionConsumersOptions) {
+    const { logger, definition } = options.worker;
+    this.#faults = new FaultLog(logger);
+    this.#late = new BoundedLog(logger, LATE_INTERVAL_MS);
+    this.#prefetch = definition.prefetch;
+    this.#running = this.#run();
+  }
+
+  get consuming(): boolean {
+    return this.#isReady && this.consumers.every(({ consuming }) => consuming);
+  }
+
+  /** Those that are open now. */
+  get consumers(): readonly PartitionConsumer[] {
+    return [...this.#consumers.values()];
+  }
+
+  async cancel(): Promise<void> {
+    this.#isWanted = false;
+    await Promise.all(this.consumers.map((consumer) => consumer.cancel()));
+  }
+
+  async resume(prefetch = this.#prefetch): Promise<void> {
+    this.#isWanted = true;
+    this.#prefetch = prefetch;
+    await Promise.all(this.consumers.map((consumer) => consumer.resume(prefetch)));
+    this.#wakeup.notify();
+  }
+
+  /** Closes the channels, also if messages are not settled. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wakeup.notify();
+    await this.#running;
+    await Promise.all([...this.consumers, ...this.#leaving].map((consumer) => consumer.close()));
+  }
+
+  async #run(): Promise<void> {
+    const { store, definition } = this.options.worker;
+    const stopListening = store.onNotify(partitionTopic(definition.name), () => this.#wakeup.notify());
+    while (!this.#isClosed) {
+      let wait = POLL_INTERVAL_MS;
+      try {
+        this.#follow((this.#isReady ? await this.#state() : undefined) ?? (await this.#adopt()));
+        this.#isReady = true;
+        this.#faults.recovered('The state of the partitions is read again');
+      } catch (error) {
+        wait = FAULT_PAUSE_MS;
+        this.#faults.failed('The state of the partitions could not be read; retrying', { error: messageOf(error) });
+      }
+      if (!this.#isClosed) await this.#wakeup.wait(wait);
+    }
+    stopListening();
+  }
+
+  #state(): Promise<PartitionState | undefined> {
+    const { store, definition } = this.options.worker;
+    return readPartitions(store.query, definition.name);
+  }
+
+  async #adopt(): Promise<PartitionState> {
+    const { worker } = this.options;
+    const { definition, logger } = worker;
+    const defined = definition.ordering?.partitions ?? 1;
+    const state = await adoptPartitions({ ...worker, worker: definition.name, defined });
+    if (state.size !== defined && state.moving === undefined)
+      logger.info('the number of partitions differs from the definition of the worker', { size: state.size, defined });
+    return state;
+  }
+
+  /** Consumes exactly the partitions that may be consumed. */
+  #follow(state: PartitionState): void {
+    const open = new Map(openPartitions(state).map((partition) => [this.#queueOf(partition), partition]));
+    for (const [queue, consumer] of this.#consumers) {
+      if (open.has(queue)) continue;
+      this.#consumers.delete(queue);
+      this.#passed.delete(queue);
+      this.#leaving.add(consumer);
+      void consumer.leave().then(() => this.#leaving.delete(consumer));
+    }
+    for (const [queue, partition] of open) {
+      if (partition.hasPassed) this.#passed.add(queue);
+      if (this.#isWanted && !this.#isClosed && !this.#consumers.has(queue))
+        this.#consumers.set(queue, this.#consume(queue, partition));
+    }
+  }
+
+  #consume(queue: string, { size, index }: OpenPartition): PartitionConsumer {
+    const { worker, onDelivery, onBegin } = this.options;
+    const { broker, clock, definition } = worker;
+    const options: PartitionConsumerOptions = {
+      ...{ broker, clock, queue },
+      prefetch: partitionPrefetch(definition, size),
+      onDelivery: (delivery) => {
+        if (this.#passed.has(queue) && !delivery.redelivered) this.#reportLate(queue);
+        onDelivery(delivery);
+      },
+      begin: async () => {
+        const state = await this.#state();
+        const mayConsume = state !== undefined && openPartitions(state).some((open) => this.#queueOf(open) === queue);
+        if (!mayConsume) this.#wakeup.notify();
+        onBegin();
+        return mayConsume;
+      },
+      pass: async (epoch) => {
+        await worker.store.transaction((tx) => passPartition(tx, definition.name, epoch, index));
+        failpoint('partitions.passed');
+        this.#wakeup.notify();
+      },
+    };
+    return new PartitionConsumer(options, this.#prefetch);
+  }
+
+  #reportLate(queue: string): void {
+    const { metrics, definition } = this.options.worker;
+    metrics.lateInPartition.labels(definition.name).inc();
+    const message = 'A message arrived in a partition that had passed; it may be handled out of order';
+    this.#late.log('warn', queue, message, { queue });
+  }
+
+  #queueOf({ size, index }: Pick<OpenPartition, 'size' | 'index'>): string {
+    const { names, definition } = this.options.worker;
+    return names.partition(definition.name, size, index);
+  }
+}

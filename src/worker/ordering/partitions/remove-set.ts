@@ -1,0 +1,79 @@
+import { vouchAgain, type Broker, type Publisher } from '../../../broker/broker.js';
+import { republished } from '../../../broker/messages/republish.js';
+import { partitionSet, type Names, type SetSize } from '../../../broker/topology/topology.js';
+import { sleep } from '../../../concurrency/sleep.js';
+import { FlotillaError } from '../../../errors.js';
+import { failpoint } from '../../../failpoints.js';
+import { drainQueue } from '../../../queues/drain-queue.js';
+import { markerEpoch } from './marker.js';
+
+export interface RemoveSetOptions {
+  broker: Broker;
+  names: Names;
+  worker: string;
+  signal: AbortSignal;
+}
+
+/** Processes stop consuming when the end of the change is stored, or at their next poll. */
+const IN_USE_LIMIT_MS = 30_000;
+const POLL_INTERVAL_MS = 100;
+const DRAIN_LIMIT_MS = 600_000;
+
+/** Deletes the partitions of one number when no process consumes them. Late messages move to the queue of the worker. May be
+ *  repeated after an interruption. Resolves with the number of late messages. Throws `partitions.in_use`. */
+export async function removeSet(size: SetSize, options: RemoveSetOptions): Promise<number> {
+  const { broker, names, worker } = options;
+  const { entry, exchanges, queues } = partitionSet(worker, size, names);
+  await broker.removeTopology({ bindings: [entry], exchanges: [], queues: [] });
+  await untilUnused(
+    queues.map(({ name }) => name),
+    options,
+  );
+  let late = 0;
+  const publisher = broker.createPublisher();
+  try {
+    for (const { name } of queues) late += await moveLate(name, publisher, options);
+  } finally {
+    await publisher.close();
+  }
+  await broker.removeTopology({ bindings: [], exchanges: [], queues });
+  failpoint('partitions.deleting');
+  // last: it shows that the set exists
+  await broker.removeTopology({ bindings: [], exchanges, queues: [] });
+  return late;
+}
+
+async function untilUnused(queues: readonly string[], { broker, signal }: RemoveSetOptions): Promise<void> {
+  const end = performance.now() + IN_USE_LIMIT_MS;
+  for (const queue of queues) {
+    while (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) {
+      signal.throwIfAborted();
+      if (performance.now() > end) throw new FlotillaError('partitions.in_use', queue);
+      await sleep(POLL_INTERVAL_MS, signal);
+    }
+  }
+}
+
+async function moveLate(queue: string, publisher: Publisher, options: RemoveSetOptions): Promise<number> {
+  const { broker, names, worker, signal } = options;
+  let late = 0;
+  while (((await broker.queueDepth(queue))?.ready ?? 0) > 0) {
+    signal.throwIfAborted();
+    await publisher.ready(signal);
+    await drainQueue(broker, queue, {
+      limit: DRAIN_LIMIT_MS,
+      signal,
+      async handle(delivery) {
+        const { body, properties, origin } = delivery;
+        if (markerEpoch(delivery) === undefined) {
+          const target = { exchange: '', routingKey: names.queue(worker), mandatory: true };
+          const vouch = vouchAgain(origin, names.queue(worker));
+          await publisher.publish({ ...target, body, properties: republished(properties), vouch });
+          late += 1;
+        }
+        delivery.ack();
+      },
+    });
+  }
+  return late;
+}
