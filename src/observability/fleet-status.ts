@@ -127,7 +127,9 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
   if (!managed.known) problems.push(`${MANAGEMENT_PROBLEM}${managed.reason}`);
   const consumed = new Map(
     await Promise.all(
-      workers.map(async (worker) => [worker.name, await consumedBy(worker, managed, { broker, names, limit })] as const),
+      workers.map(
+        async (worker) => [worker.name, await consumedBy(worker, managed, { broker, names, limit })] as const,
+      ),
     ),
   );
   const [numbers, newest, health] = await Promise.all([
@@ -267,7 +269,10 @@ async function unroutedOf(
 }
 
 /** 0 for an empty stream, as for one with a single entry. */
-async function newestOffset(broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'>, { log }: Names): Promise<number> {
+async function newestOffset(
+  broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'>,
+  { log }: Names,
+): Promise<number> {
   if ((await broker.queueDepth(log)) === undefined) return 0;
   return (await lastEntry(broker, log))?.offset ?? 0;
 }

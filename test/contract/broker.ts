@@ -457,6 +457,59 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(states.at(-1)).to.equal('ready');
     });
 
+    it('removes parts of the topology, whether or not they exist, and does not declare them again', async () => {
+      const topology = {
+        exchanges: [
+          { name: n('in'), type: 'fanout' as const },
+          { name: n('out'), type: 'fanout' as const },
+        ],
+        queues: [{ name: n('q'), arguments: quorum }],
+        bindings: [
+          { source: n('in'), destination: n('out'), kind: 'exchange' as const, routingKey: '' },
+          { source: n('out'), destination: n('q'), kind: 'queue' as const, routingKey: '' },
+        ],
+      };
+      await broker.applyTopology(topology);
+      expect(await broker.hasExchange(n('out'))).to.equal(true);
+      const [binding] = topology.bindings;
+      await broker.removeTopology({ exchanges: [], queues: [], bindings: binding === undefined ? [] : [binding] });
+      const publisher = broker.createPublisher();
+      await publisher.ready();
+      const lost = { exchange: n('in'), routingKey: 'a', body: Buffer.from('1'), properties: {}, mandatory: true };
+      expect(await codeOf(publisher.publish(lost))).to.equal('broker.returned');
+      const parts = { exchanges: topology.exchanges.slice(1), queues: topology.queues, bindings: [] };
+      await broker.removeTopology(parts);
+      await broker.removeTopology(parts);
+      expect(await broker.hasExchange(n('out'))).to.equal(false);
+      expect(await broker.queueDepth(n('q'))).to.equal(undefined);
+      expect(await broker.hasExchange(n('in'))).to.equal(true);
+    });
+
+    it('declares the variant of a choice that it has, the first one if it has none, and none if it has two', async () => {
+      const variant = (name: string) => ({
+        exchange: n(name),
+        exchanges: [{ name: n(name), type: 'fanout' as const }],
+        queues: [{ name: n(`${name}-q`), arguments: quorum }],
+        bindings: [{ source: n(name), destination: n(`${name}-q`), kind: 'queue' as const, routingKey: '' }],
+        entry: { source: n('in'), destination: n(name), kind: 'exchange' as const, routingKey: '' },
+      });
+      const [a, b] = [variant('a'), variant('b')];
+      const base = { exchanges: [{ name: n('in'), type: 'fanout' as const }], queues: [], bindings: [] };
+      await broker.applyTopology({ ...base, choices: [[a, b]] });
+      expect([await broker.hasExchange(a.exchange), await broker.hasExchange(b.exchange)]).to.deep.equal([true, false]);
+      await broker.applyTopology({ ...base, choices: [[b, a]] });
+      expect([await broker.hasExchange(a.exchange), await broker.hasExchange(b.exchange)]).to.deep.equal([true, false]);
+      await broker.applyTopology({ exchanges: b.exchanges, queues: [], bindings: [] });
+      await broker.removeTopology({ exchanges: [], queues: [], bindings: [a.entry] });
+      expect(await broker.planTopology({ ...base, choices: [[a, b]] })).to.deep.equal([]);
+      await broker.applyTopology({ ...base, choices: [[a, b]] });
+      expect(await broker.queueDepth(n('b-q'))).to.equal(undefined);
+      const publisher = broker.createPublisher();
+      await publisher.ready();
+      const lost = { exchange: n('in'), routingKey: 'a', body: Buffer.from('1'), properties: {}, mandatory: true };
+      expect(await codeOf(publisher.publish(lost))).to.equal('broker.returned');
+    });
+
     it('waits for the broker in applyTopology, and rejects when the signal aborts', async () => {
       const reconnect = await opened.disconnect();
       await eventually(async () => broker.state === 'connecting');

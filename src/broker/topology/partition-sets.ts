@@ -3,7 +3,10 @@ import { sizesOf, type Names, type SetSize, type Topology, type Variant, type Wo
 
 /** The topology without variants: of each choice it contains the variant that the broker has, otherwise the preferred one. While
  *  the broker has two, it contains neither: the command that changes the number of partitions declares them. */
-export async function withVariants(topology: Topology, { hasExchange }: Pick<Broker, 'hasExchange'>): Promise<Topology> {
+export async function withVariants(
+  topology: Topology,
+  { hasExchange }: Pick<Broker, 'hasExchange'>,
+): Promise<Topology> {
   const { choices = [], ...resolved } = topology;
   let { exchanges, queues, bindings } = resolved;
   for (const variants of choices) {
@@ -17,10 +20,7 @@ export async function withVariants(topology: Topology, { hasExchange }: Pick<Bro
   return { ...resolved, exchanges, queues, bindings };
 }
 
-async function presentOf(
-  variants: readonly Variant[],
-  hasExchange: Broker['hasExchange'],
-): Promise<Variant[]> {
+async function presentOf(variants: readonly Variant[], hasExchange: Broker['hasExchange']): Promise<Variant[]> {
   const has = await Promise.all(variants.map(({ exchange }) => hasExchange(exchange)));
   return variants.filter((_, index) => has[index]);
 }

@@ -219,7 +219,12 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
 }
 
 /** Adds the exchange of an ordered worker, and its partitions. */
-function addPartitions(topology: Topology, worker: string, { patterns, partitions }: OrderedQueues, names: Names): void {
+function addPartitions(
+  topology: Topology,
+  worker: string,
+  { patterns, partitions }: OrderedQueues,
+  names: Names,
+): void {
   const destination = names.ordered(worker);
   topology.exchanges.push({ name: destination, type: 'fanout' });
   topology.bindings.push(
@@ -248,7 +253,13 @@ export function partitionSet(worker: string, size: SetSize, names: Names): Varia
   });
   const entry: BindingSpec = { source: names.ordered(worker), destination: exchange, kind: 'exchange', routingKey: '' };
   if (size === 1) {
-    return { exchange, entry, exchanges: [{ name: exchange, type: 'fanout' }], queues, bindings: [toQueue(exchange, 0)] };
+    return {
+      exchange,
+      entry,
+      exchanges: [{ name: exchange, type: 'fanout' }],
+      queues,
+      bindings: [toQueue(exchange, 0)],
+    };
   }
   const header = partitionHeader(size);
   return {

@@ -110,7 +110,8 @@ export async function countQueued(
       const { name } = worker;
       const ready = async () => {
         let sum = 0;
-        for (const queue of await consumedQueues(broker, worker, session.names)) sum += (await broker.queueDepth(queue))?.ready ?? 0;
+        for (const queue of await consumedQueues(broker, worker, session.names))
+          sum += (await broker.queueDepth(queue))?.ready ?? 0;
         return sum;
       };
       let count = await ready();

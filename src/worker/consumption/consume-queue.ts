@@ -88,7 +88,12 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
   const watch =
     ordering &&
-    new PartitionWatch({ ...worker, worker: name, partitions: () => partitions?.consumers ?? [], subjects: ordering.subjects });
+    new PartitionWatch({
+      ...worker,
+      worker: name,
+      partitions: () => partitions?.consumers ?? [],
+      subjects: ordering.subjects,
+    });
   const releaser = new Releaser({ broker, prefetch, context, pipeline, inFlight });
   const releasing = worker.releasesQuarantined === false ? undefined : new ReleaseLoop(worker, context, releaser).run();
   const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);

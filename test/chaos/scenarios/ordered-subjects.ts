@@ -32,6 +32,12 @@ export interface OrderedResult {
 const REPLICAS = ['stepper-1', 'stepper-2', 'stepper-3'] as const;
 const COUNTS = ['4', '8', '16', '32'] as const;
 type Count = (typeof COUNTS)[number];
+const OTHERS = {
+  4: ['8', '16', '32'],
+  8: ['4', '16', '32'],
+  16: ['4', '8', '32'],
+  32: ['4', '8', '16'],
+} as const satisfies Record<Count, [Count, ...Count[]]>;
 const ROLES = {
   keeper: ['keeper'],
   ...Object.fromEntries(REPLICAS.map((role) => [role, ['worker', 'stepper']])),
@@ -160,8 +166,7 @@ async function changePartitions(
   let size: Count = '8';
   for (let change = 0; found.moved < moves; change += 1) {
     const from: Count = size;
-    const others = COUNTS.filter((count) => count !== from);
-    size = others[random.between(0, others.length - 1)] ?? from;
+    size = random.pick(OTHERS[from]);
     const role = `to-${size}`;
     const point = `${MOVER_POINTS[change % MOVER_POINTS.length] ?? ''}:1`;
     const ends: string[] = [];
@@ -172,7 +177,8 @@ async function changePartitions(
       if (failpoint === point && killBroker !== undefined && random.chance(0.2)) await killBroker();
       if (ends.at(-1) === '0') break;
     }
-    if (ends.at(-1) !== '0') throw new Error(`from ${from} to ${size} partitions: ${fleet.process(role).said.slice(-2000)}`);
+    if (ends.at(-1) !== '0')
+      throw new Error(`from ${from} to ${size} partitions: ${fleet.process(role).said.slice(-2000)}`);
     found.moved += Number(from);
     say?.(`from ${from} to ${size} partitions, the command ended with ${ends.join(', ')}`);
   }

@@ -77,7 +77,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       const steps = await steppers.steps();
       expect(steps).to.have.lengthOf(total);
       for (const [subject, count] of counts) {
-        const own = steps.filter((note) => note.startsWith(`${subject} `)).map((note) => Number(note.split(' ').at(-1)));
+        const own = steps
+          .filter((note) => note.startsWith(`${subject} `))
+          .map((note) => Number(note.split(' ').at(-1)));
         expect(own, subject).to.deep.equal(Array.from({ length: count }, (_, index) => index + 1));
       }
     }

@@ -90,7 +90,8 @@ async function runSet(name: string, flags: Flags, context: Context): Promise<voi
       });
       progress.end();
       if (flags.json === true) context.printJson({ worker: name, from: report.size, ...result });
-      else context.print(`${name} ${result.changed ? 'has' : 'had'} ${result.size} partitions${lateNote(result.late)}.`);
+      else
+        context.print(`${name} ${result.changed ? 'has' : 'had'} ${result.size} partitions${lateNote(result.late)}.`);
     } finally {
       progress.end();
       interrupted();

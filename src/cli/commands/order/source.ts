@@ -1,6 +1,11 @@
 import { withinLimit } from '../../../concurrency/within-limit.js';
 import { queueNumbers } from '../../../observability/broker/queue-numbers.js';
-import { orderStatus, type OrderedWorker, type OrderStatus, type WaitingKeys } from '../../../observability/order-status.js';
+import {
+  orderStatus,
+  type OrderedWorker,
+  type OrderStatus,
+  type WaitingKeys,
+} from '../../../observability/order-status.js';
 import { probeOrdering } from '../../../observability/processes/probe-ordering.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { partitionQueues, setsInBroker } from '../../../broker/topology/partition-sets.js';

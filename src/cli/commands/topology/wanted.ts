@@ -13,7 +13,10 @@ export function wantedTopology(session: FleetSession): Topology {
 /** Resolves with the missing bindings of that topology, such as `events.work -> payment by payment.process`. Rejects
  *  with `broker.management`. */
 export async function missingBindingNames(session: FleetSession, management: Management): Promise<string[]> {
-  const [exchanges, bindings] = await Promise.all([management.exchanges(session.names.queue('')), management.bindings()]);
+  const [exchanges, bindings] = await Promise.all([
+    management.exchanges(session.names.queue('')),
+    management.bindings(),
+  ]);
   const hasExchange = (wanted: string) => Promise.resolve(exchanges.some(({ name }) => name === wanted));
   const wanted = await withVariants(wantedTopology(session), { hasExchange });
   return missingBindings(wanted, bindings).map(({ name }) => name);

@@ -50,7 +50,10 @@ export async function readPartitions(sql: Sql, worker: string): Promise<Partitio
   if (row.moving_to === null) return { epoch, size, moving: undefined };
   const passed = await sql<{ partition: number }>`
     SELECT partition FROM flotilla_partitions_passed WHERE worker = ${worker} AND epoch = ${epoch}`;
-  const moving = { to: Number(row.moving_to) as SetSize, passed: new Set(passed.map((each) => Number(each.partition))) };
+  const moving = {
+    to: Number(row.moving_to) as SetSize,
+    passed: new Set(passed.map((each) => Number(each.partition))),
+  };
   return { epoch, size, moving };
 }
 
