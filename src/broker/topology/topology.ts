@@ -213,25 +213,31 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       failed('newer', names.newer(worker.name)),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
-    if (worker.ordered !== undefined) addPartitions(topology, worker.name, worker.ordered, names);
+    if (worker.ordered !== undefined) addOrdered(topology, worker.name, worker.ordered, names);
   }
   return topology;
 }
 
-/** Adds the exchange of an ordered worker, and its partitions. */
-function addPartitions(
-  topology: Topology,
-  worker: string,
-  { patterns, partitions }: OrderedQueues,
-  names: Names,
-): void {
+/** Adds the exchange of an ordered worker, its bindings and its partitions. */
+function addOrdered(topology: Topology, worker: string, { patterns, partitions }: OrderedQueues, names: Names): void {
+  const { exchanges, choices } = partitionsOf(worker, partitions, names);
   const destination = names.ordered(worker);
-  topology.exchanges.push({ name: destination, type: 'fanout' });
+  topology.exchanges.push(...exchanges);
   topology.bindings.push(
     ...patterns.map((routingKey): BindingSpec => ({ source: names.work, destination, kind: 'exchange', routingKey })),
   );
+  topology.choices = [...(topology.choices ?? []), ...choices];
+}
+
+/** The exchange of an ordered worker and its partitions, of which the broker may have another number than `partitions`. */
+export function partitionsOf(worker: string, partitions: SetSize, names: Names) {
   const sizes = [partitions, ...sizesOf(partitions).filter((size) => size !== partitions)];
-  topology.choices = [...(topology.choices ?? []), sizes.map((size) => partitionSet(worker, size, names))];
+  return {
+    exchanges: [{ name: names.ordered(worker), type: 'fanout' }],
+    queues: [],
+    bindings: [],
+    choices: [sizes.map((size) => partitionSet(worker, size, names))],
+  } satisfies Topology;
 }
 
 /** The sizes that the set of partitions of a worker may have in the broker. Only a single queue keeps a total order. */

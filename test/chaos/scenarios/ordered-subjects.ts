@@ -136,7 +136,7 @@ async function publish(
   }
 }
 
-/** Kills replicas at random times, or at the steps of `POINTS`, and starts them again. */
+/** Kills replicas at random times, or at the steps of `POINTS`, and starts them again; the last ones without such a step. */
 async function killReplicas({ fleet, random }: ChaosRun, kills: number, found: OrderedResult): Promise<void> {
   const points = [...POINTS, 'partitions.passed'] as const;
   for (let kill = 0; kill < kills; kill += 1) {
@@ -151,6 +151,7 @@ async function killReplicas({ fleet, random }: ChaosRun, kills: number, found: O
       fleet.launch([down]);
     }
   }
+  if (kills === 0) return;
   for (const role of REPLICAS) {
     await fleet.process(role).kill();
     await fleet.start([role]);

@@ -40,7 +40,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     const move = (to: PartitionCount, options: Partial<MovePartitionsOptions> = {}) =>
       movePartitions({
         ...{ store: steppers.store, broker: steppers.broker, names: steppers.names, worker: 'stepper' },
-        ...{ defined: 4, topology: topology(), to, holder: `mover-${(moves += 1)}`, settle: 20 },
+        ...{ defined: 4, to, holder: `mover-${(moves += 1)}`, settle: 20 },
         logger: silentLogger(),
         signal: AbortSignal.timeout(60_000),
         ...options,

@@ -1,11 +1,9 @@
-import { type Command, Option } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { PARTITION_COUNTS, type PartitionCount } from '../../../broker/messages/slot-headers.js';
-import { topologyOf } from '../../../broker/topology/topology.js';
 import { FlotillaError } from '../../../errors.js';
 import { instanceOf } from '../../../runtime/instance.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
-import { queuesOf } from '../../../worker/definition/queues.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { PartitionPlace } from '../../../worker/ordering/partitions/adopt-partitions.js';
 import { inspectPartitions, type PartitionReport } from '../../../worker/ordering/partitions/inspect-partitions.js';
@@ -51,7 +49,7 @@ export function registerPartitions(order: Command, context: Context): void {
 
 function countOf(text: string): PartitionCount {
   const found = PARTITION_COUNTS.find((count) => String(count) === text);
-  if (found === undefined) throw new FlotillaError('config.invalid', `--count ${text}; it must be 4, 8, 16 or 32`);
+  if (found === undefined) throw new InvalidArgumentError(`It must be one of ${PARTITION_COUNTS.join(', ')}.`);
   return found;
 }
 
@@ -67,7 +65,6 @@ async function runSet(name: string, flags: Flags, context: Context): Promise<voi
     const report = await inspectPartitions(place);
     if (flags.dryRun === true) return printDryRun(name, report, flags, context);
     await refuseForeignStore(session, place.store);
-    const { prefix, log, unroutedMax } = session.config;
     const management = await session.management();
     const progress = createProgress();
     const interrupted = () => {
@@ -77,7 +74,6 @@ async function runSet(name: string, flags: Flags, context: Context): Promise<voi
     try {
       const result = await movePartitions({
         ...place,
-        topology: topologyOf([queuesOf(worker)], { prefix, log, unroutedMax }),
         to: flags.count,
         holder: instanceOf('order'),
         bindings: () => management.bindings(),

@@ -3,7 +3,7 @@ import type { PartitionCount } from '../../../broker/messages/slot-headers.js';
 import type { ManagedBinding } from '../../../broker/rabbitmq/management/management.js';
 import { bindingKey, bindingName } from '../../../broker/topology/binding-name.js';
 import { setsInBroker } from '../../../broker/topology/partition-sets.js';
-import { partitionSet, sizesOf, type SetSize, type Topology } from '../../../broker/topology/topology.js';
+import { partitionSet, partitionsOf, sizesOf, type SetSize } from '../../../broker/topology/topology.js';
 import { sleep } from '../../../concurrency/sleep.js';
 import { Wakeup } from '../../../concurrency/wakeup.js';
 import { FlotillaError, hasCode } from '../../../errors.js';
@@ -26,8 +26,6 @@ import { removeSet } from './remove-set.js';
 export interface MovePartitionsOptions extends PartitionPlace {
   store: Store;
   broker: Broker;
-  /** Of the worker. */
-  topology: Topology;
   to: PartitionCount;
   /** Identifies this process; unique among all processes. */
   holder: string;
@@ -97,8 +95,8 @@ async function acquire(options: MovePartitionsOptions): Promise<LeaseHolder> {
 }
 
 async function move(options: MovePartitionsOptions): Promise<MoveResult> {
-  const { broker, topology, to, onStep, signal } = options;
-  await broker.applyTopology(topology, signal);
+  const { broker, names, worker, defined, to, onStep, signal } = options;
+  await broker.applyTopology(partitionsOf(worker, defined, names), signal);
   const known = await adoptPartitions(options);
   if (known.moving === undefined) {
     // an earlier change may have been interrupted before it deleted its old partitions

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import * as order from '../../../../src/cli/commands/order/index.js';
+import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { runCommand } from '../../../support/command.js';
+import { testBroker } from '../../../support/rabbitmq.js';
+import { openSteppers, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
+
+const total = steps.defineWorker({ name: 'total', ordering: 'total', on: { 'step.taken': () => undefined } });
+const fleet = defineFleet({ catalogue: steps, workers: [stepper(), total] });
+
+describe('flotilla order partitions set', function () {
+  this.timeout(60_000);
+  let steppers: Steppers;
+  let env: NodeJS.ProcessEnv;
+
+  beforeEach(async () => {
+    steppers = await openSteppers('rabbitmq');
+    const { amqpUrl, managementUrl } = await testBroker();
+    env = {
+      AMQP_URL: amqpUrl,
+      AMQP_MANAGEMENT_URL: managementUrl,
+      FLOTILLA_PREFIX: steppers.prefix,
+      DATA_DIR: steppers.folder,
+    };
+  });
+  afterEach(() => steppers.close());
+
+  const run = (...args: string[]) =>
+    runCommand({ modules: [order], fleet, env, cwd: steppers.folder }, ['order', 'partitions', 'set', ...args]);
+
+  it('changes the number of partitions, and prints what it does', async () => {
+    await steppers.start(stepper());
+    const dry = await run('stepper', '--count', '8', '--dry-run');
+    expect(dry.out).to.contain('stepper would change from 4 to 8 partitions: each is split into 2.');
+    const done = await run('stepper', '--count', '8');
+    expect(done.code).to.equal(0);
+    expect(done.said).to.contain('Changing from 4 to 8 partitions; 0 messages wait in the old ones.');
+    expect(done.out).to.equal('stepper has 8 partitions.\n');
+    expect((await run('stepper', '--count', '8')).out).to.equal('stepper had 8 partitions.\n');
+    const status = await runCommand({ modules: [order], fleet, env, cwd: steppers.folder }, ['order', 'status']);
+    expect(status.out).to.contain('stepper, by subject: 8 partitions (4 in its definition)');
+  });
+
+  it('continues a change that it did not complete in time', async () => {
+    await steppers.start(stepper()).then((worker) => worker.end());
+    const late = await run('stepper', '--count', '8', '--wait', '100ms');
+    expect(late.said).to.contain('No process consumes them');
+    expect(late.said).to.contain('partitions.waiting');
+    expect((await run('stepper', '--count', '16', '--dry-run')).out).to.contain('It must be completed first.');
+    expect((await run('stepper', '--count', '16')).said).to.contain('partitions.moving');
+    await steppers.start(stepper());
+    const done = await run('stepper', '--count', '8');
+    expect(done.said).to.contain('Continuing the change from 4 to 8 partitions');
+    expect(done.out).to.equal('stepper has 8 partitions.\n');
+  });
+
+  it('refuses what is not possible', async () => {
+    expect((await run('stepper', '--count', '5')).said).to.contain('4, 8, 16, 32');
+    expect((await run('total', '--count', '8')).said).to.contain('partitions.total');
+    expect((await run('nobody', '--count', '8')).said).to.contain('nobody');
+  });
+});
