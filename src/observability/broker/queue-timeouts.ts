@@ -1,5 +1,6 @@
 import type { ManagedQueue } from '../../broker/rabbitmq/management/management.js';
-import { consumedQueues, type Names, type WorkerQueues } from '../../broker/topology/topology.js';
+import { isPartition } from '../../broker/topology/abandoned-queues.js';
+import type { Names, WorkerQueues } from '../../broker/topology/topology.js';
 import { formatDuration } from '../../duration.js';
 
 /** RabbitMQ's default of `consumer_timeout`, in milliseconds; the value in rabbitmq.conf cannot be queried. */
@@ -21,9 +22,8 @@ export function shortConsumerTimeouts(
   names: Names,
 ): string[] {
   return workers.flatMap(({ queues: own, longest }) => {
-    const consumed = consumedQueues(own, names);
     const limits = queues
-      .filter(({ name }) => consumed.includes(name))
+      .filter(({ name }) => name === names.queue(own.name) || isPartition(name, own.name, names))
       .map((queue) => settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT_MS);
     const limit = Math.min(...limits);
     if (longest < limit) return [];

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ManagedQueue } from '../../../src/broker/rabbitmq/management/management.js';
-import { consumedQueues, namesFor } from '../../../src/broker/topology/topology.js';
+import { namesFor } from '../../../src/broker/topology/topology.js';
 import { disconnectedTimeout, shortConsumerTimeouts } from '../../../src/observability/broker/queue-timeouts.js';
 import { longestTurn, partitionPrefetch } from '../../../src/worker/ordering/partition-prefetch.js';
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../src/observability/broker/rabbitmq-versions.js';
@@ -49,7 +49,7 @@ describe('timeouts of queues', () => {
 
   it('are also reported of the partitions of an ordered worker', () => {
     const worker = { name: 'lined', ordered: { patterns: [], partitions: 4 } } as const;
-    const [, first = ''] = consumedQueues(worker, names);
+    const first = names.partition('lined', 4, 0);
     const queues = [queue('p-lined'), queue(first, { policySettings: { 'consumer-timeout': 60_000 } })];
     expect(shortConsumerTimeouts(queues, [{ queues: worker, longest: 90_000 }], names)).to.have.length(1);
     expect(shortConsumerTimeouts(queues, [{ queues: worker, longest: 59_000 }], names)).to.deep.equal([]);
