@@ -1,5 +1,6 @@
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { consumedQueues, namesFor, topologyOf } from '../../src/broker/topology/topology.js';
+import { consumedQueues } from '../../src/broker/topology/partition-sets.js';
+import { namesFor, topologyOf } from '../../src/broker/topology/topology.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { workerDefinitionOf, type Worker } from '../../src/worker/definition/worker-definition.js';
@@ -30,7 +31,7 @@ export const routing: Bench = async ({ amqpUrl, managementUrl, prefix }) => {
     await broker.applyTopology(
       topologyOf([queues], { prefix: own, log: { maxAge: '1h', maxBytes: 1e8 }, unroutedMax: 10 }),
     );
-    return { exchange: namesFor(own).work, queues: consumedQueues(queues, namesFor(own)) };
+    return { exchange: namesFor(own).work, queues: await consumedQueues(broker, queues, namesFor(own)) };
   };
   const measure = async ({ exchange, queues }: Awaited<ReturnType<typeof declare>>): Promise<number> => {
     const before = await cpuOf(pid);
