@@ -84,6 +84,11 @@ export const errors = {
     message: 'The type is not declared by the worker or route that emits it',
     remedy: 'Add the type to `emits` of the worker or of the route, or emit another type.',
   },
+  'contract.no_sequence': {
+    disposal: 'reject',
+    message: 'The event has no sequence, and the worker handles events by their sequence',
+    remedy: "Append the event to the store of a service, which numbers it, or order the worker by 'subject'.",
+  },
   'contract.no_handler': {
     disposal: 'reject',
     message: 'The worker has no handler for this type',
@@ -328,6 +333,11 @@ export const errors = {
     message: 'A worker with a total order has one partition',
     remedy: "To have several, change its `ordering` to 'subject' first.",
   },
+  'subject.no_source': {
+    disposal: 'reject',
+    message: 'The worker handles the events of each source of the subject separately',
+    remedy: 'Name the service with `--source`.',
+  },
   'subject.not_held': {
     disposal: 'reject',
     message: 'The subject is not held',
@@ -395,6 +405,12 @@ export const errors = {
     disposal: 'reject',
     message: 'The process ended several times while handling this message',
     remedy: 'Find the cause of the exits in the log of the worker, fix it, then replay the dead letter.',
+  },
+  'worker.sequence_gap': {
+    disposal: 'reject',
+    message: 'Earlier events of the same source and subject are missing',
+    remedy:
+      'Find out why they did not arrive: `flotilla subject show` lists them, and the worker must bind every type of the subject. When they arrive, their subject continues; `flotilla subject release` continues without them.',
   },
   'worker.behind_quarantined': {
     disposal: 'reject',

@@ -1,6 +1,7 @@
 import { slotOf } from '../broker/messages/slot-headers.js';
 import { partitionQueues } from '../broker/topology/partition-sets.js';
 import type { Names, SetSize } from '../broker/topology/topology.js';
+import type { OrderingOptions } from '../worker/definition/options.js';
 import type { QueueNumbers } from './broker/queue-numbers.js';
 import type { PartitionReport } from './processes/probe-ordering.js';
 
@@ -36,7 +37,7 @@ export interface HotSubject {
 
 export interface OrderStatus {
   worker: string;
-  by: 'subject' | 'total';
+  by: OrderingOptions['by'];
   /** The number of partitions, and the one in its definition. */
   size: SetSize;
   defined: SetSize;

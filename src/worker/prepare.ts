@@ -19,6 +19,7 @@ import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
 import { migrateOrdering } from './ordering/migrate-ordering.js';
+import type { ParkingLimits } from './ordering/parking.js';
 import { quarantineMigrations } from './quarantine/quarantine-table.js';
 import type { Message } from './pipeline/message.js';
 import type { DeliveryOutcome } from './pipeline/settle.js';
@@ -59,6 +60,8 @@ export interface StartWorkerOptions {
   clock?: Clock;
   /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */
   abandonAfterTimeouts?: number;
+  /** @default 10,000 messages of the worker, 1,000 of a key */
+  parkingLimits?: ParkingLimits;
   /** Whether quarantined messages that it can read are released. @default true */
   releasesQuarantined?: boolean;
   /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */

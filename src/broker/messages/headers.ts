@@ -36,6 +36,8 @@ export const HEADERS = {
   key: 'flotilla-key',
   /** The dead-lettered events that an edited one replaces at its worker: see `readReplaced`. */
   replaces: 'flotilla-replaces',
+  /** JSON text, the position of the event that an edited one replaces: see `positionOf`. */
+  position: 'flotilla-position',
   /** Names of headers and properties that were dropped when the message was republished, because they did not fit,
    *  cannot be encoded, or would route it to more queues (`CC`). Text, at most 500 characters. */
   dropped: 'flotilla-dropped',

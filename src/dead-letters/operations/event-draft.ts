@@ -84,7 +84,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** The result of `read`; undefined if the content is invalid. */
-function attempt<T>(read: () => T): T | undefined {
+export function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

@@ -1,11 +1,14 @@
 import { vouchAgain, type MessageProperties, type OutgoingMessage } from '../../broker/broker.js';
 import type { Fields } from '../../broker/messages/amqp-fields.js';
 import { eventProperties } from '../../broker/messages/event-properties.js';
+import { positionHeader, positionOf, type EventPosition } from '../../broker/messages/event-position.js';
 import { HEADERS, readReplaced, writeReplaced, type ReplacedEvent } from '../../broker/messages/headers.js';
 import { republished } from '../../broker/messages/republish.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
 import type { StoredDeadLetter } from '../dead-letter.js';
+import { attempt } from './event-draft.js';
 
 /** Headers about the dead-lettering and earlier attempts, which a replayed message does not have. */
 const DEATH_HEADERS: ReadonlySet<string> = new Set([
@@ -54,6 +57,7 @@ export function replayMessage(
           ...own,
           ...properties.headers,
           [HEADERS.key]: key ?? event.id,
+          ...positionHeader(positionIn(deadLetter)),
           [HEADERS.replaces]: writeReplaced(isSameKey && to === deadLetter.worker ? replacedBy(deadLetter) : []),
         },
       ),
@@ -66,6 +70,12 @@ export function replayMessage(
 function replacedBy({ source, eventId, properties }: StoredDeadLetter): ReplacedEvent[] {
   const earlier = readReplaced(properties.headers ?? {});
   return source === null || eventId === null ? earlier : [...earlier, { source, id: eventId }];
+}
+
+/** The position of the event in its sequence, for a worker that handles consecutive numbers. */
+function positionIn(deadLetter: StoredDeadLetter): EventPosition | undefined {
+  const event = attempt(() => parseEnvelope(deadLetter));
+  return event && positionOf(event, deadLetter.properties.headers ?? {});
 }
 
 /** The properties of a message that this process originates. */

@@ -8,6 +8,7 @@ import { isBound, routeOf } from '../definition/queues.js';
 import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import { orderingOf } from '../ordering/ordering.js';
 import { isInTurn, Parking } from '../ordering/parking.js';
+import { Sequences } from '../ordering/sequences.js';
 import { PartitionWatch, type PartitionState } from '../ordering/partition-watch.js';
 import { PartitionConsumers } from '../ordering/partitions/partition-consumers.js';
 import { ResumeLoop } from '../ordering/resume-loop.js';
@@ -75,7 +76,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
     observe: worker.observe,
   });
   const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
-  const parking = definition.ordering && new Parking(worker.store, name, clock);
+  const parking = parkingOf(worker);
   const ordering = parking && orderingOf(definition, parking, clock);
   const context = pipelineContext(worker, { gate, circuitBreaker, quarantined, ordering });
   const { overdueHandlers, unpublished, publisher } = context;
@@ -85,7 +86,8 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
   const partitions = parking && new PartitionConsumers({ worker, onDelivery, onBegin: () => parking.recheck() });
   gate.control([consumer, log, partitions].filter((source) => source !== undefined));
-  const resuming = ordering && new ResumeLoop({ worker, context, pipeline, inFlight }).run();
+  const isConsuming = () => gate.reasons.length === 0 && consumer.consuming && (partitions?.consuming ?? true);
+  const resuming = parking && new ResumeLoop({ worker, context, pipeline, inFlight, parking, isConsuming }).run();
   const watch =
     ordering &&
     new PartitionWatch({
@@ -132,6 +134,18 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       parking?.close();
     },
   };
+}
+
+/** Undefined for a worker that handles messages in no particular order. */
+function parkingOf({
+  definition: { name, ordering },
+  store,
+  clock,
+  parkingLimits,
+}: PreparedWorker): Parking | undefined {
+  if (ordering === undefined) return undefined;
+  const sequences = ordering.sequence && new Sequences(name, ordering.sequence, clock);
+  return new Parking(store, name, clock, parkingLimits, sequences);
 }
 
 /** The dependencies of the worker's middleware. */

@@ -13,6 +13,8 @@ const MAX_TIMEOUT_MS = 15 * 60_000;
 /** The longest time to live that RabbitMQ accepts. */
 const MAX_RETRY_DELAY_MS = 4_294_967_295;
 
+const MAX_GAP_TIMEOUT_MS = 7 * 24 * 3_600_000;
+
 /** Throws `worker.bad_definition` for mistakes that the compiler does not detect. */
 export function checkDefinition(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
@@ -65,10 +67,16 @@ export function checkDefinition(worker: WorkerDefinition): void {
 /** Why the worker cannot handle its messages in order. */
 function orderingProblem({ ordering, from, handlers, definitions }: WorkerDefinition): string | undefined {
   if (ordering === undefined) return undefined;
-  const { by, partitions, unordered } = ordering;
+  const { by, partitions, unordered, sequence } = ordering;
   const counts: readonly number[] = by === 'total' ? [1] : PARTITION_COUNTS;
   if (from === 'log') return "`ordering` is for from: 'queue'; the log is in order";
   if (!counts.includes(partitions)) return `${partitions} partitions; by ${by} there are ${counts.join(', ')}`;
+  if (sequence !== undefined && unordered.length > 0) {
+    return "`unordered` is not for by: 'sequence', which waits for every event of a subject";
+  }
+  if (sequence !== undefined && (sequence.gapTimeout < 1 || sequence.gapTimeout > MAX_GAP_TIMEOUT_MS)) {
+    return '`gapTimeout` is 1ms to 7d';
+  }
   const patterns = new Set(handlers.map(({ pattern }) => pattern));
   const unknown = unordered.find((key) => !patterns.has(parseHandlerKey(key).pattern));
   if (unknown !== undefined) return `\`unordered\` has ${unknown}, which is not a key of \`on\``;

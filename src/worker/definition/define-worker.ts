@@ -96,18 +96,27 @@ function erase<
 }
 
 const DEFAULT_PARTITIONS = 16;
+const DEFAULT_GAP_TIMEOUT = '1m';
 
 function orderingOf(
   ordering: 'none' | OrderingOptions['by'] | OrderingOptions = 'none',
 ): OrderingDefinition | undefined {
   if (ordering === 'none') return undefined;
-  const {
+  const options: OrderingOptions = typeof ordering === 'string' ? { by: ordering } : ordering;
+  const { by, gapTimeout, startsAt } = options;
+  const isSequence = by === 'sequence';
+  if (!isSequence && (gapTimeout !== undefined || startsAt !== undefined)) {
+    throw new FlotillaError('worker.bad_definition', "`gapTimeout` and `startsAt` are for by: 'sequence'");
+  }
+  return {
     by,
-    partitions,
-    unordered = [],
-    whenExhausted = 'continue',
-  } = typeof ordering === 'string' ? { by: ordering } : ordering;
-  return { by, partitions: partitions ?? (by === 'total' ? 1 : DEFAULT_PARTITIONS), unordered, whenExhausted };
+    partitions: options.partitions ?? (by === 'total' ? 1 : DEFAULT_PARTITIONS),
+    unordered: options.unordered ?? [],
+    whenExhausted: options.whenExhausted ?? (isSequence ? 'hold' : 'continue'),
+    sequence: isSequence
+      ? { gapTimeout: parseDuration(gapTimeout ?? DEFAULT_GAP_TIMEOUT), startsAt: startsAt ?? 'first' }
+      : undefined,
+  };
 }
 
 /** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do

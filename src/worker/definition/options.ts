@@ -115,18 +115,28 @@ export interface CircuitBreakerOptions {
  *  events of the subject are handled. `hold`: an operator, who replays the dead letter, or releases or skips it. */
 export type WhenExhausted = 'continue' | 'hold';
 
+/** With which number the sequence of a subject begins at a worker. `first`: 1; `any`: that of the event that arrives first. */
+export type SequenceStart = 'first' | 'any';
+
 /** In which order a worker handles messages, see `WorkerOptions.ordering`. */
 export interface OrderingOptions<P extends string = string> {
   /** `subject`: the events of one subject in the order in which they were published, subjects concurrently. `total`: all
-   *  events in this order, one at a time. */
-  by: 'subject' | 'total';
-  /** Queues among which subjects are distributed; each is consumed by one replica at a time. Only for `subject`.
+   *  events in this order, one at a time. `sequence`: the events of one source and subject with consecutive numbers
+   *  (`sequence` of the event): one that arrives early waits for its predecessors. */
+  by: 'subject' | 'total' | 'sequence';
+  /** Queues among which subjects are distributed; each is consumed by one replica at a time. Not for `total`.
    *  @default 16 */
   partitions?: PartitionCount;
-  /** Keys of `on` whose messages are handled in no particular order, by all replicas. @default none */
+  /** Keys of `on` whose messages are handled in no particular order, by all replicas. Not for `sequence`. @default none */
   unordered?: readonly P[];
-  /** @default 'continue' */
+  /** @default 'hold' for `sequence`, otherwise 'continue' */
   whenExhausted?: WhenExhausted;
+  /** For `sequence`: how long an event waits for its predecessors before it is dead-lettered with `worker.sequence_gap`.
+   *  @default '1m' */
+  gapTimeout?: Duration;
+  /** For `sequence`: the first number of a subject. With `any`, an event that arrives later than the first one, with a lower
+   *  number, is handled when it arrives. @default 'first' */
+  startsAt?: SequenceStart;
 }
 
 export interface WorkerOptions<

@@ -12,7 +12,7 @@ import type { HandlerKey } from '../../events/handler-keys.js';
 import type { TypeName } from '../../events/handler-types.js';
 import type { RequestedVersions } from '../../events/read-as.js';
 import type { PartitionCount } from '../../broker/messages/slot-headers.js';
-import type { Context, OrderingOptions, SetupContext, WorkerOptions } from './options.js';
+import type { Context, OrderingOptions, SequenceStart, SetupContext, WorkerOptions } from './options.js';
 
 /** A context without the types of its catalogue. */
 export type ErasedContext = Context<Definitions, string, unknown>;
@@ -33,10 +33,19 @@ export interface StreamWorkerContext extends StreamConsumerOptions {
   definitions?: Definitions | undefined;
 }
 
+/** How a worker handles the sequence of a subject. */
+export interface SequenceOptions {
+  /** In milliseconds. */
+  readonly gapTimeout: number;
+  readonly startsAt: SequenceStart;
+}
+
 /** How an ordered worker handles its messages: the options with their defaults. */
-export interface OrderingDefinition extends Required<Omit<OrderingOptions, 'partitions'>> {
+export interface OrderingDefinition extends Required<Pick<OrderingOptions, 'by' | 'unordered' | 'whenExhausted'>> {
   /** 1 for a total order. */
   readonly partitions: 1 | PartitionCount;
+  /** Undefined unless it orders by `sequence`. */
+  readonly sequence?: SequenceOptions | undefined;
 }
 
 /** A worker as the runtime sees it: erased types, defaults filled in, durations in milliseconds. */

@@ -12,7 +12,7 @@ import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
  *  contains the deferred writes of the handler. Two deliveries of one event in this process are handled sequentially;
  *  between processes, the row decides. */
 export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
-  const { store, startMarks } = context;
+  const { store, startMarks, ordering } = context;
   const running = new Map<string, Promise<unknown>>();
   return async (message) => {
     const { event, delivery, key } = message;
@@ -54,12 +54,13 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const { effects, passTurn: onCommitted } = message;
     const [key, ...replaced] = keys;
     const isFirst =
-      effects.length === 0 && replaced.length === 0
+      effects.length === 0 && replaced.length === 0 && message.sequence === undefined
         ? await store.markHandled(key, { onCommitted })
         : await store.transaction(
             async (tx) => {
               for (const each of keys) if (!(await tx.markHandled(each))) return false;
               await runEffects(tx, effects, new Emissions(context, event));
+              await ordering?.parking.handle(tx, message);
               return true;
             },
             { onCommitted },

@@ -1,3 +1,4 @@
+import { positionOf } from '../../broker/messages/event-position.js';
 import { KeyedQueue } from '../../concurrency/keyed-queue.js';
 import { Semaphore } from '../../concurrency/semaphore.js';
 import { FlotillaError } from '../../errors.js';
@@ -9,6 +10,7 @@ import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { Message } from '../pipeline/message.js';
 import { HotSubjects } from './hot-subjects.js';
 import type { Parking } from './parking.js';
+import { sequenceKey } from './sequence.js';
 
 /** The key of all messages in a total order. */
 const TOTAL_KEY = '*';
@@ -21,7 +23,8 @@ export interface Ordering {
   readonly slots: Semaphore;
   readonly parking: Parking;
   readonly subjects: HotSubjects;
-  /** The messages with the same key are handled in order; undefined if the message has none. Sets `message.envelope`. */
+  /** The messages with the same key are handled in order; undefined if the message has none. Sets
+   *  `message.envelope`, and `sequence` or `refusal` for a worker that handles consecutive numbers. */
   readonly keyOf: (message: Message) => string | undefined;
   /** Whether a dead letter holds its key. */
   readonly holds: boolean;
@@ -46,9 +49,21 @@ export function orderingOf(
       if (message.envelope === undefined) return undefined;
       const { type, subject } = message.envelope;
       if (!isOrdered(definition, type)) return undefined;
+      if (ordering.by === 'sequence') return keyInSequence(message, message.envelope);
       return ordering.by === 'total' ? TOTAL_KEY : subject;
     },
   };
+}
+
+function keyInSequence(message: Message, envelope: EventEnvelope): string | undefined {
+  const position = positionOf(envelope, message.delivery.properties.headers);
+  if (position === undefined) {
+    const { type, subject, source } = envelope;
+    message.refusal = new FlotillaError('contract.no_sequence', `${type} of ${subject} from ${source}`);
+    return undefined;
+  }
+  message.sequence = position.number;
+  return sequenceKey(position);
 }
 
 /** Undefined for a message that is no event; `decode` gives the reason. */

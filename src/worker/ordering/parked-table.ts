@@ -7,6 +7,8 @@ export interface ParkedMessage {
   place: number;
   /** The messages with this key are handled one after the other. */
   key: string;
+  /** Its number in the sequence of its key; undefined: its place decides. */
+  sequence: number | undefined;
   source: string;
   id: string;
   type: string;
@@ -28,8 +30,10 @@ export interface Hold {
   key: string;
   /** In milliseconds since the epoch. */
   since: number;
-  /** The code with which its first message was dead-lettered; null if an operator holds the key. */
+  /** The code with which a message was dead-lettered; null if an operator holds the key. */
   code: string | null;
+  /** The place of that message; null if an operator holds the key. */
+  place: number | null;
 }
 
 /** How many messages of a key are parked. */
@@ -37,6 +41,7 @@ export interface ParkedKey {
   key: string;
   count: number;
   /** Of the first message. */
+  sequence: number | undefined;
   source: string;
   id: string;
   type: string;
@@ -44,7 +49,7 @@ export interface ParkedKey {
   since: number;
 }
 
-/** Messages of one key are handled in the order of their places. */
+/** Messages of one key are handled in the order of their numbers, then of their places. */
 export const orderingMigrations: readonly Migration[] = [
   {
     name: '1-parked',
@@ -76,11 +81,28 @@ export const orderingMigrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    name: '2-sequence',
+    sql: `
+      ALTER TABLE flotilla_parked ADD COLUMN sequence BIGINT;
+      ALTER TABLE flotilla_held ADD COLUMN place BIGINT;
+      DROP INDEX flotilla_parked_by_key;
+      CREATE INDEX flotilla_parked_in_order ON flotilla_parked (worker, key, sequence, place);
+      CREATE TABLE flotilla_passed (
+        worker TEXT NOT NULL,
+        key TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        PRIMARY KEY (worker, key)
+      );
+    `,
+  },
 ];
 
-interface Row {
+export interface ParkedRow {
   place: number;
   key: string;
+  sequence: number | null;
   source: string;
   event_id: string;
   type: string;
@@ -93,10 +115,11 @@ interface Row {
   since: number;
 }
 
-function messageOf(row: Row): ParkedMessage {
+export function parkedMessageOf(row: ParkedRow): ParkedMessage {
   return {
     place: Number(row.place),
     key: row.key,
+    sequence: row.sequence === null ? undefined : Number(row.sequence),
     source: row.source,
     id: row.event_id,
     type: row.type,
@@ -110,15 +133,17 @@ function messageOf(row: Row): ParkedMessage {
   };
 }
 
-/** Adds a message behind the others of the worker. */
-export async function insertParked(sql: Sql, worker: string, message: NewParkedMessage): Promise<void> {
-  const { key, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since } = message;
-  await sql`
+/** Adds a message behind the others of the worker. Resolves with its place. */
+export async function insertParked(sql: Sql, worker: string, message: NewParkedMessage): Promise<number> {
+  const { key, sequence, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since } = message;
+  const [row] = await sql<{ place: number }>`
     INSERT INTO flotilla_parked
-      (worker, place, key, source, event_id, type, exchange, routing_key, body, properties, origin, due_at, since)
-    SELECT ${worker}, COALESCE(MAX(place), 0) + 1, ${key}, ${source}, ${id}, ${type}, ${exchange}, ${routingKey}, ${body},
-      ${JSON.stringify(properties)}, ${origin ?? null}, ${dueAt}, ${since}
-    FROM flotilla_parked WHERE worker = ${worker}`;
+      (worker, place, key, sequence, source, event_id, type, exchange, routing_key, body, properties, origin, due_at, since)
+    SELECT ${worker}, COALESCE(MAX(place), 0) + 1, ${key}, ${sequence ?? null}, ${source}, ${id}, ${type}, ${exchange},
+      ${routingKey}, ${body}, ${JSON.stringify(properties)}, ${origin ?? null}, ${dueAt}, ${since}
+    FROM flotilla_parked WHERE worker = ${worker}
+    RETURNING place`;
+  return Number(row?.place);
 }
 
 /** Replaces a parked message; it keeps its place. */
@@ -141,21 +166,33 @@ export async function findParked(
   worker: string,
   { source, id }: Pick<ParkedMessage, 'source' | 'id'>,
 ): Promise<ParkedMessage | undefined> {
-  const [row] = await sql<Row>`
+  const [row] = await sql<ParkedRow>`
     SELECT * FROM flotilla_parked WHERE worker = ${worker} AND event_id = ${id} AND source = ${source}`;
-  return row && messageOf(row);
+  return row && parkedMessageOf(row);
 }
 
 /** The first parked message of a key. */
 export async function firstParked(sql: Sql, worker: string, key: string): Promise<ParkedMessage | undefined> {
-  const [row] = await sql<Row>`
-    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} ORDER BY place LIMIT 1`;
-  return row && messageOf(row);
+  const [first] = await messagesOfKey(sql, worker, key, 1);
+  return first;
+}
+
+/** The message that holds its key: the one that was dead-lettered, or the first one. */
+export async function heldMessage(sql: Sql, worker: string, { key, place }: Hold): Promise<ParkedMessage | undefined> {
+  if (place === null) return firstParked(sql, worker, key);
+  const [row] = await sql<ParkedRow>`
+    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} AND place = ${place}`;
+  return row && parkedMessageOf(row);
 }
 
 export async function holdOf(sql: Sql, worker: string, key: string): Promise<Hold | undefined> {
-  const [row] = await sql<Hold>`SELECT key, since, code FROM flotilla_held WHERE worker = ${worker} AND key = ${key}`;
-  return row && { ...row, since: Number(row.since) };
+  const [row] = await sql<Hold>`
+    SELECT key, since, code, place FROM flotilla_held WHERE worker = ${worker} AND key = ${key}`;
+  return row && readHold(row);
+}
+
+function readHold({ key, since, code, place }: Hold): Hold {
+  return { key, since: Number(since), code, place: place === null ? null : Number(place) };
 }
 
 /** Whether a new message of the key has to wait. */
@@ -166,9 +203,9 @@ export async function mustWait(sql: Sql, worker: string, key: string): Promise<b
   return rows.length > 0;
 }
 
-export async function insertHold(sql: Sql, worker: string, { key, since, code }: Hold): Promise<void> {
+export async function insertHold(sql: Sql, worker: string, { key, since, code, place }: Hold): Promise<void> {
   await sql`
-    INSERT INTO flotilla_held (worker, key, since, code) VALUES (${worker}, ${key}, ${since}, ${code})
+    INSERT INTO flotilla_held (worker, key, since, code, place) VALUES (${worker}, ${key}, ${since}, ${code}, ${place})
     ON CONFLICT (worker, key) DO NOTHING`;
 }
 
@@ -203,26 +240,26 @@ export async function countWaiting(sql: Sql, worker: string): Promise<{ parked: 
 
 /** The first message of each key that is not held, those due first before the others, at most `limit`. */
 export async function nextHeads(sql: Sql, worker: string, limit: number): Promise<ParkedMessage[]> {
-  const rows = await sql<Row>`
+  const rows = await sql<ParkedRow>`
     SELECT parked.*
     FROM (SELECT MIN(place) AS place FROM flotilla_parked WHERE worker = ${worker} GROUP BY key) AS head
     JOIN flotilla_parked AS parked ON parked.worker = ${worker} AND parked.place = head.place
     WHERE NOT EXISTS (SELECT 1 FROM flotilla_held WHERE worker = ${worker} AND key = parked.key)
     ORDER BY parked.due_at, parked.place LIMIT ${limit}`;
-  return rows.map(messageOf);
+  return rows.map(parkedMessageOf);
 }
 
 /** The keys with parked messages, those with the most first, at most `limit`. */
 export async function parkedKeys(sql: Sql, worker: string, limit: number): Promise<ParkedKey[]> {
-  const rows = await sql<Row & { count: number; oldest: number }>`
+  const rows = await sql<ParkedRow & { count: number; oldest: number }>`
     SELECT key, COUNT(*) AS count, MIN(since) AS oldest, MIN(place) AS place FROM flotilla_parked
     WHERE worker = ${worker} GROUP BY key ORDER BY count DESC, key LIMIT ${limit}`;
   const keys: ParkedKey[] = [];
   for (const { key, count, oldest } of rows) {
     const head = await firstParked(sql, worker, key);
     if (head === undefined) continue;
-    const { source, id, type, dueAt } = head;
-    keys.push({ key, count: Number(count), source, id, type, dueAt, since: Number(oldest) });
+    const { sequence, source, id, type, dueAt } = head;
+    keys.push({ key, count: Number(count), sequence, source, id, type, dueAt, since: Number(oldest) });
   }
   return keys;
 }
@@ -237,13 +274,13 @@ export async function countByKey(sql: Sql, worker: string): Promise<Pick<ParkedK
 /** The holds of a worker, oldest first, at most `limit`. */
 export async function holdsOf(sql: Sql, worker: string, limit: number): Promise<Hold[]> {
   const rows = await sql<Hold>`
-    SELECT key, since, code FROM flotilla_held WHERE worker = ${worker} ORDER BY since, key LIMIT ${limit}`;
-  return rows.map((row) => ({ ...row, since: Number(row.since) }));
+    SELECT key, since, code, place FROM flotilla_held WHERE worker = ${worker} ORDER BY since, key LIMIT ${limit}`;
+  return rows.map(readHold);
 }
 
 /** The messages of a key in their order, at most `limit`. */
 export async function messagesOfKey(sql: Sql, worker: string, key: string, limit: number): Promise<ParkedMessage[]> {
-  const rows = await sql<Row>`
-    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} ORDER BY place LIMIT ${limit}`;
-  return rows.map(messageOf);
+  const rows = await sql<ParkedRow>`
+    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} ORDER BY sequence, place LIMIT ${limit}`;
+  return rows.map(parkedMessageOf);
 }

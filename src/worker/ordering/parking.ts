@@ -6,27 +6,36 @@ import { Presence } from '../../concurrency/presence.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { failpoint } from '../../failpoints.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Store, Tx } from '../../store/store.js';
+import type { Sql, Store, Tx } from '../../store/store.js';
 import type { Message } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
 import {
   countParked,
-  deleteHold,
   deleteParked,
   findParked,
-  firstParked,
   holdOf,
   insertHold,
   insertParked,
   isAnyWaiting,
   mustWait,
+  heldMessage,
+  nextHeads,
   updateParked,
   type NewParkedMessage,
   type ParkedMessage,
 } from './parked-table.js';
+import { SEQUENCE_GAP } from './sequence.js';
+import { endHold, isNumbered, type NumberedMessage, type Sequences } from './sequences.js';
 
 /** Parked messages of a worker, and of a key, beyond which a partition waits. */
 export const MAX_PARKED = 10_000;
 export const MAX_PARKED_OF_KEY = 1_000;
+/** Parked messages beyond which a partition waits. */
+export interface ParkingLimits {
+  all: number;
+  ofKey: number;
+}
+
 /** While there is no room, it is looked for at this interval even without a notification. */
 const ROOM_CHECK_MS = 2_000;
 
@@ -53,9 +62,8 @@ export function isInTurn(message: Message): message is MessageInTurn {
 
 /** The parked messages of a worker, in its store. Every process of the worker may add some; one of them handles them. */
 export class Parking {
-  /** The keys whose messages wait because too many are parked. */
-  readonly full = new Set<string>();
-  readonly #room = new Map<string, Wakeup>();
+  /** The messages that wait because too many are parked, with their keys. */
+  readonly #room = new Map<Wakeup, string>();
   readonly #waiting: Presence;
   readonly #stopListening: () => void;
 
@@ -63,26 +71,46 @@ export class Parking {
     private readonly store: Pick<Store, 'query' | 'transaction' | 'onNotify'>,
     private readonly worker: string,
     private readonly clock: Pick<Clock, 'now'>,
-    private readonly limits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY },
+    private readonly limits: ParkingLimits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY },
+    /** For a worker that handles consecutive numbers. */
+    private readonly sequences?: Sequences,
   ) {
     this.#waiting = new Presence(() => isAnyWaiting(store.query, worker));
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
       this.#waiting.changed();
-      for (const wakeup of this.#room.values()) wakeup.notify();
+      for (const wakeup of this.#room.keys()) wakeup.notify();
     });
   }
 
-  /** Parks a message if others of its key are parked, or the key is held. `first`: it may be handled now. `returned`: its
-   *  delivery was lost while there was no room. */
-  async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'returned'> {
-    const { turn: key, delivery } = message;
-    if (!this.#waiting.may || !(await mustWait(this.store.query, this.worker, key))) return 'first';
+  /** The keys whose messages wait because too many are parked. */
+  get full(): ReadonlySet<string> {
+    return new Set(this.#room.values());
+  }
+
+  /** Parks a message if it may not be handled yet. `first`: it may be handled now. `full`: there is no room for it, and
+   *  earlier ones may still arrive. `returned`: its delivery was lost while there was no room. */
+  async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full' | 'returned'> {
+    if (isNumbered(message)) await this.sequences?.begin(this.store, message);
+    if (!(await this.#mustWait(this.store.query, message, this.#waiting.may))) return 'first';
     for (;;) {
       const place = await this.#transaction((tx) => this.#placeOf(tx, message));
       failpoint('worker.parked');
-      if (place !== 'full') return place;
-      if (!(await this.#untilRoom(key, delivery.lost))) return 'returned';
+      if (place !== 'full' || isNumbered(message)) return place;
+      if (!(await this.untilRoom(message))) return 'returned';
     }
+  }
+
+  /** Lets a parked message be refused whose predecessors are missing. */
+  async resume(message: MessageInTurn): Promise<'first'> {
+    if (isNumbered(message)) message.refusal = await this.sequences?.gapBefore(this.store.query, message);
+    return 'first';
+  }
+
+  /** The first message of each key that is not held, those due first before the others. No message is refused for missing
+   *  predecessors that may have been delivered only since `consumingSince`, in milliseconds since the epoch. */
+  heads(limit: number, consumingSince: number): Promise<ParkedMessage[]> {
+    if (this.sequences === undefined) return nextHeads(this.store.query, this.worker, limit);
+    return this.sequences.heads(this.store.query, limit, consumingSince);
   }
 
   /** Another process may have parked messages of the keys that this one handles from now on. */
@@ -92,23 +120,62 @@ export class Parking {
 
   /** Parks a failed message until its next attempt. */
   async wait(message: MessageInTurn, delay: number, headers: Fields): Promise<void> {
-    await this.#change((tx) => this.#put(tx, message, this.clock.now() + delay, headers));
+    await this.#change(async (tx) => {
+      await this.#put(tx, message, this.clock.now() + delay, headers);
+      await this.sequences?.endGap(tx, message.turn);
+    });
     failpoint('worker.parked_retry');
   }
 
-  /** Holds the key of a message that was dead-lettered: it stays the first one. */
+  /** Holds the key of a message that was dead-lettered: it stays parked. */
   async hold(message: MessageInTurn, code: string): Promise<void> {
     await this.#change(async (tx) => {
-      await this.#put(tx, message, this.clock.now());
-      await insertHold(tx.sql, this.worker, { key: message.turn, since: this.clock.now(), code });
+      if (await this.#isGapFilled(tx, message)) return;
+      const place = await this.#put(tx, message, this.clock.now());
+      await insertHold(tx.sql, this.worker, { key: message.turn, since: this.clock.now(), code, place });
     });
     failpoint('worker.held');
   }
 
-  /** Deletes a parked message that has been settled: the next one of its key may be handled. */
-  async remove({ place }: ParkedMessage): Promise<void> {
-    await this.#change((tx) => deleteParked(tx.sql, this.worker, place));
+  /** The message is handled in this transaction. */
+  async handle(tx: Tx, message: Message): Promise<void> {
+    if (this.sequences === undefined || !isInTurn(message) || !isNumbered(message)) return;
+    if (await this.sequences.pass(tx, message)) await tx.notify(parkingTopic(this.worker));
+  }
+
+  /** Lets the next message of a key follow one that needs no further handling. */
+  async settled(message: MessageInTurn, outcome: DeliveryOutcome): Promise<void> {
+    const { parked, turn: key } = message;
+    for (const [wakeup, waiting] of this.#room) if (waiting === key) wakeup.notify();
+    const passes = outcome !== 'done' && isNumbered(message) && !(await this.#isPassed(message));
+    if (!passes && parked === undefined) return;
+    await this.#change(async (tx) => {
+      if (await this.#isGapFilled(tx, message)) return;
+      if (parked !== undefined) await deleteParked(tx.sql, this.worker, parked.place);
+      if (passes) await this.sequences?.pass(tx, message);
+    });
     failpoint('worker.unparked');
+  }
+
+  /** Resolves when a message that found no room may be parked or handled; with false when its delivery is lost. */
+  async untilRoom(message: MessageInTurn): Promise<boolean> {
+    const { turn: key } = message;
+    const { lost } = message.delivery;
+    const wakeup = new Wakeup();
+    const wake = () => wakeup.notify();
+    this.#room.set(wakeup, key);
+    lost.addEventListener('abort', wake);
+    try {
+      while (!lost.aborted) {
+        await wakeup.wait(ROOM_CHECK_MS);
+        if (this.#hasRoom(await countParked(this.store.query, this.worker, key))) return true;
+        if (isNumbered(message) && !(await this.#mustWait(this.store.query, message, true))) return true;
+      }
+      return false;
+    } finally {
+      lost.removeEventListener('abort', wake);
+      this.#room.delete(wakeup);
+    }
   }
 
   close(): void {
@@ -118,13 +185,30 @@ export class Parking {
   /** Parks a message, unless it is parked already, or nothing precedes it any more. */
   async #placeOf(tx: Tx, message: MessageInTurn): Promise<'first' | 'parked' | 'full'> {
     const { turn: key, envelope } = message;
-    if (!(await mustWait(tx.sql, this.worker, key))) return 'first';
+    if (!(await this.#mustWait(tx.sql, message, true))) return 'first';
     if (await this.#replaceHeld(tx, message)) return 'parked';
     if ((await findParked(tx.sql, this.worker, envelope)) !== undefined) return 'parked';
     if (!this.#hasRoom(await countParked(tx.sql, this.worker, key))) return 'full';
     await insertParked(tx.sql, this.worker, this.#rowOf(message, this.clock.now()));
     await tx.notify(parkingTopic(this.worker));
     return 'parked';
+  }
+
+  /** `mayWait`: whether anything may be parked or held. */
+  async #mustWait(sql: Sql, message: MessageInTurn, mayWait: boolean): Promise<boolean> {
+    if (this.sequences !== undefined && isNumbered(message)) return this.sequences.mustWait(sql, message, mayWait);
+    return mayWait && mustWait(sql, this.worker, message.turn);
+  }
+
+  async #isPassed({ turn: key, sequence }: NumberedMessage): Promise<boolean> {
+    const passed = await this.sequences?.passed(this.store.query, key);
+    return passed === undefined || sequence <= passed;
+  }
+
+  /** Whether the predecessors of a message that was refused without them have arrived since: it may be handled. */
+  async #isGapFilled({ sql }: Tx, message: MessageInTurn): Promise<boolean> {
+    if (message.refusal?.code !== SEQUENCE_GAP || !isNumbered(message)) return false;
+    return (await this.sequences?.gapBefore(sql, message)) === undefined;
   }
 
   #hasRoom({ all, ofKey }: { all: number; ofKey: number }): boolean {
@@ -144,12 +228,13 @@ export class Parking {
     }
   }
 
-  /** Replaces the row of a message, or adds one. */
-  async #put(tx: Tx, message: MessageInTurn, dueAt: number, headers?: Fields): Promise<void> {
+  /** Replaces the row of a message, or adds one. Resolves with its place. */
+  async #put(tx: Tx, message: MessageInTurn, dueAt: number, headers?: Fields): Promise<number> {
     const row = this.#rowOf(message, dueAt, headers);
     const known = message.parked ?? (await findParked(tx.sql, this.worker, message.envelope));
-    if (known === undefined) await insertParked(tx.sql, this.worker, row);
-    else await updateParked(tx.sql, this.worker, { ...known, ...row, since: known.since });
+    if (known === undefined) return insertParked(tx.sql, this.worker, row);
+    await updateParked(tx.sql, this.worker, { ...known, ...row, since: known.since });
+    return known.place;
   }
 
   /** A replayed dead letter, possibly edited, replaces the message that holds its key, and ends the hold. */
@@ -157,42 +242,27 @@ export class Parking {
     const { turn: key, envelope, delivery } = message;
     if (readReplays(delivery.properties.headers) === 0) return false;
     const hold = await holdOf(tx.sql, this.worker, key);
-    const head = await firstParked(tx.sql, this.worker, key);
+    const head = hold && (await heldMessage(tx.sql, this.worker, hold));
     if (hold === undefined || head === undefined) return false;
     const isSame =
       originalId(head.id, head.properties.headers) === originalId(envelope.id, delivery.properties.headers);
     if (!isSame) return false;
     await updateParked(tx.sql, this.worker, { ...head, ...this.#rowOf(message, this.clock.now()), since: head.since });
-    await deleteHold(tx.sql, this.worker, key);
+    await endHold(tx, this.worker, hold);
     await tx.notify(parkingTopic(this.worker));
     return true;
   }
 
-  #rowOf({ turn: key, envelope, delivery }: MessageInTurn, dueAt: number, headers: Fields = {}): NewParkedMessage {
+  #rowOf(
+    { turn: key, sequence, envelope, delivery }: MessageInTurn,
+    dueAt: number,
+    headers: Fields = {},
+  ): NewParkedMessage {
     const { source, id, type } = envelope;
     const { exchange, routingKey, body, origin } = delivery;
     const properties = { headers: {}, ...republished(delivery.properties, headers) };
-    return { key, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since: this.clock.now() };
-  }
-
-  /** Resolves when there may be room; with false when `lost` aborts. */
-  async #untilRoom(key: string, lost: AbortSignal): Promise<boolean> {
-    const wakeup = new Wakeup();
-    const wake = () => wakeup.notify();
-    this.full.add(key);
-    this.#room.set(key, wakeup);
-    lost.addEventListener('abort', wake);
-    try {
-      while (!lost.aborted) {
-        await wakeup.wait(ROOM_CHECK_MS);
-        if (this.#hasRoom(await countParked(this.store.query, this.worker, key))) return true;
-      }
-      return false;
-    } finally {
-      lost.removeEventListener('abort', wake);
-      this.full.delete(key);
-      this.#room.delete(key);
-    }
+    const since = this.clock.now();
+    return { key, sequence, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since };
   }
 }
 

@@ -7,8 +7,8 @@ import type { WorkerPipelineContext } from '../pipeline/context.js';
 import type { HandleMessage } from '../pipeline/message.js';
 import type { PreparedWorker } from '../prepare.js';
 import { ParkedDelivery } from './parked-delivery.js';
-import { countWaiting, nextHeads, type ParkedMessage } from './parked-table.js';
-import { parkingTopic } from './parking.js';
+import { countWaiting, type ParkedMessage } from './parked-table.js';
+import { parkingTopic, type Parking } from './parking.js';
 
 /** How often the parked messages are looked at without a notification. */
 const POLL_INTERVAL_MS = 5_000;
@@ -21,6 +21,9 @@ export interface ResumeLoopOptions {
   context: WorkerPipelineContext;
   pipeline: HandleMessage;
   inFlight: InFlightMessages;
+  parking: Parking;
+  /** Whether messages of the queues arrive. */
+  isConsuming: () => boolean;
 }
 
 /** Handles the parked messages that are due, in order for each key: in one process at a time, the holder of the lease
@@ -33,9 +36,12 @@ export class ResumeLoop {
   #hasFailed = false;
   /** Milliseconds of the monotonic clock. */
   #reportedAt = -Infinity;
+  /** Milliseconds since the epoch. */
+  #consumingSince: number;
 
   constructor(private readonly options: ResumeLoopOptions) {
     this.#faults = new FaultLog(options.worker.logger);
+    this.#consumingSince = options.context.clock.now();
   }
 
   /** Resolves when the signal of the context aborts. Never rejects. */
@@ -74,6 +80,7 @@ export class ResumeLoop {
 
   /** Handles what is due. Resolves with the milliseconds until the next message is due, at most the poll interval. */
   async #round(): Promise<number> {
+    if (!this.options.isConsuming()) this.#consumingSince = this.options.context.clock.now();
     const wait = await this.#untilDue();
     if (wait > 0) return wait;
     const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS } = this.options.worker;
@@ -86,9 +93,13 @@ export class ResumeLoop {
   /** Handles messages until none is due, or the worker pauses. */
   async #lead(leading: AbortSignal): Promise<void> {
     const { clock, gate } = this.options.context;
+    const { prefetch } = this.options.worker.definition;
     this.#hasFailed = false;
     while (!leading.aborted && gate.reasons.length === 0 && !this.#hasFailed) {
-      const due = (await this.#heads()).filter(({ dueAt, key }) => dueAt <= clock.now() && !this.#running.has(key));
+      // those that are being handled are among the first ones
+      const due = (await this.#heads(this.#running.size + prefetch)).filter(
+        ({ dueAt, key }) => dueAt <= clock.now() && !this.#running.has(key),
+      );
       for (const row of due.slice(0, Math.max(0, this.#room))) this.#start(row, leading);
       if (this.#running.size === 0) break;
       await Promise.race(this.#running.values());
@@ -117,14 +128,12 @@ export class ResumeLoop {
   }
 
   async #untilDue(): Promise<number> {
-    const [first] = await nextHeads(this.options.worker.store.query, this.options.context.name, 1);
+    const [first] = await this.#heads(1);
     if (first === undefined) return POLL_INTERVAL_MS;
     return Math.min(POLL_INTERVAL_MS, Math.max(0, first.dueAt - this.options.context.clock.now()));
   }
 
-  /** Beyond those that are being handled, which are among the first ones. */
-  #heads(): Promise<ParkedMessage[]> {
-    const { store, definition } = this.options.worker;
-    return nextHeads(store.query, definition.name, this.#running.size + definition.prefetch);
+  #heads(limit: number): Promise<ParkedMessage[]> {
+    return this.options.parking.heads(limit, this.#consumingSince);
   }
 }

@@ -7,6 +7,7 @@ import { decode } from '../middleware/decode.js';
 import { inbox } from '../middleware/inbox.js';
 import { follow } from '../middleware/follow.js';
 import { quarantine } from '../middleware/quarantine.js';
+import { refuse } from '../middleware/refuse.js';
 import { retry } from '../middleware/retry.js';
 import { runHandler } from '../middleware/run-handler.js';
 import { timeout } from '../middleware/timeout.js';
@@ -22,6 +23,7 @@ const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
   retry,
   quarantine,
   decode,
+  refuse,
   follow,
   inbox,
   circuitBreaker,

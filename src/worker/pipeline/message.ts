@@ -1,6 +1,7 @@
 import type { Delivery } from '../../broker/broker.js';
 import { HEADERS } from '../../broker/messages/headers.js';
 import { LazySignal } from '../../concurrency/lazy-signal.js';
+import type { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { InboxKey } from '../../store/store.js';
 import { ParkedDelivery } from '../ordering/parked-delivery.js';
@@ -25,6 +26,10 @@ export interface Message {
   turn: string | undefined;
   /** Lets the next message with the same key be handled. Called once the effects of this one are committed. */
   passTurn: (() => void) | undefined;
+  /** Its number in the sequence of that key; undefined if the worker does not handle consecutive numbers. */
+  sequence: number | undefined;
+  /** Why it cannot be handled in order: it is dead-lettered. */
+  refusal: FlotillaError | undefined;
   /** The event as it was received; undefined until it is read. */
   envelope: EventEnvelope | undefined;
   /** Undefined until decoded. */
@@ -54,6 +59,8 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     parked: delivery instanceof ParkedDelivery ? delivery.row : undefined,
     turn: undefined,
     passTurn: undefined,
+    sequence: undefined,
+    refusal: undefined,
     envelope: undefined,
     event: undefined,
     key: undefined,

@@ -46,7 +46,7 @@ describe('parked messages', () => {
     await eventually('it waits', () => parking.full.has('a'));
     await releaseSubject(store, 'stepper', 'a', 0);
     const [row] = await store.query<{ place: number }>`SELECT place FROM flotilla_parked ORDER BY place LIMIT 1`;
-    await parking.remove({ place: row?.place ?? 0 } as never);
+    await parking.settled({ ...message('a', '1'), parked: { place: row?.place ?? 0 } as never }, 'dead');
     expect(await third).to.equal('parked');
     expect([...parking.full]).to.deep.equal([]);
   });

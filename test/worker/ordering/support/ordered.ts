@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseCatalogue, catalogue, event } from 'flotilla';
 import { z } from 'zod';
-import type { Broker, OutgoingMessage } from '../../../../src/broker/broker.js';
+import type { Broker, Delivery, OutgoingMessage } from '../../../../src/broker/broker.js';
 import { eventProperties } from '../../../../src/broker/messages/event-properties.js';
 import { namesFor, topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../../../src/events/create.js';
@@ -75,16 +75,19 @@ export interface Steppers {
     worker: Worker,
     options?: Partial<StartWorkerOptions>,
   ) => Promise<RunningWorker & { end: () => Promise<void> }>;
-  /** Publishes an event as a service of the fleet does. */
+  /** Publishes an event as a service of the fleet does; `n` is also its number in the sequence of its subject. */
   publish: (
     subject: string,
     n: number,
     change?: (message: OutgoingMessage) => OutgoingMessage,
     type?: string,
   ) => Promise<EventEnvelope>;
+
   /** What was handled, in order: `a 1`. */
   steps: () => Promise<string[]>;
   ready: (queue: string) => Promise<number>;
+  /** Takes the dead letters from their queue from now on. */
+  collectDead: () => Delivery[];
   close: () => Promise<void>;
 }
 
@@ -134,7 +137,8 @@ export async function openSteppers(kind: string): Promise<Steppers> {
       return { ...runs, end: stop };
     },
     async publish(subject, n, change = (message) => message, type = 'step.taken') {
-      const sent = createEvent(definitions, type, { n }, originContext({ source: 'test', subject }));
+      const created = createEvent(definitions, type, { n }, originContext({ source: 'test', subject }));
+      const sent: EventEnvelope = { ...created, sequence: String(n) };
       const { correlationid: correlationId, time } = sent;
       await publisher.publish(
         change({
@@ -150,6 +154,17 @@ export async function openSteppers(kind: string): Promise<Steppers> {
     steps: async () =>
       (await store.query<{ note: string }>`SELECT note FROM steps ORDER BY place`).map(({ note }) => note),
     ready: async (queue) => (await broker.queueDepth(queue))?.ready ?? 0,
+    collectDead() {
+      const dead: Delivery[] = [];
+      broker.consume(names.dead('stepper'), {
+        prefetch: 100,
+        onDelivery(delivery) {
+          dead.push(delivery);
+          delivery.ack();
+        },
+      });
+      return dead;
+    },
     async close() {
       await Promise.all([...running].map((stop) => stop()));
       await publisher.close();
