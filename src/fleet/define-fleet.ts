@@ -10,6 +10,7 @@ import type { Load } from './load.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler-types.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
+import { isBound } from '../worker/definition/queues.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
 import type { Worker } from '../worker/definition/worker-definition.js';
@@ -43,6 +44,7 @@ export interface Fleet extends FleetParts {
     readonly settings: z.ZodObject;
     /** The types that its routes append; undefined if not declared. */
     readonly emits?: readonly string[];
+    readonly aggregates?: readonly DeclaredAggregate[];
     readonly info?: Partial<ApiInfo>;
     readonly documents: boolean;
     /** Returns the routes for these settings. */
@@ -77,7 +79,7 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
 }
 
 /** Defines a fleet. Throws `fleet.invalid` if two workers or two projections have the same name, if a worker has the
- *  name or the store of another part of the fleet, if a projection handles a type that its store never contains, or if
+ *  name or the store of another part of the fleet, if one that orders by 'sequence' handles only some types of an aggregate, if a projection handles a type that its store never contains, or if
  *  a command is handled by no worker or by several. */
 export function defineFleet<
   Settings extends z.ZodObject = z.ZodObject,
@@ -100,6 +102,7 @@ export function defineFleet<
   checkSagas(fleet);
   checkCommands(fleet);
   checkSources(fleet);
+  checkSequences(fleet);
   return fleet;
 }
 
@@ -121,6 +124,7 @@ function erased<Settings extends z.ZodObject>({
   const declared = {
     store,
     documents,
+    ...(aggregates !== undefined && { aggregates }),
     ...(types !== undefined && { emits: types }),
     ...(info !== undefined && { info }),
   };
@@ -249,6 +253,22 @@ function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
       const detail = `the projection ${name} of ${worker} handles ${empty}, which the store ${store} never contains`;
       const types = [...contained].sort().join(', ') || 'nothing';
       throw new FlotillaError('fleet.invalid', `${detail}, only ${types}; see \`emits\` of the workers and of the API`);
+    }
+  }
+}
+
+/** The events of an aggregate have one sequence: a worker that handles consecutive numbers would wait for those that it does
+ *  not bind. */
+function checkSequences({ workers, api }: Fleet): void {
+  const definitions = workers.map(workerDefinitionOf);
+  const aggregates = [...definitions.flatMap((worker) => worker.aggregates), ...(api?.aggregates ?? [])];
+  for (const worker of definitions.filter(({ ordering }) => ordering?.by === 'sequence')) {
+    for (const { events: types } of aggregates) {
+      const bound = types.find((type) => isBound(worker, type));
+      const unbound = types.find((type) => !isBound(worker, type));
+      if (bound === undefined || unbound === undefined) continue;
+      const detail = `${worker.name} orders by 'sequence' and handles ${bound}, but not ${unbound} of the same aggregate`;
+      throw new FlotillaError('fleet.invalid', `${detail}; add a handler, or order by 'subject'`);
     }
   }
 }

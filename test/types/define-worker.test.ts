@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { baseCatalogue, catalogue, command, event, FlotillaError, type ContextOf } from 'flotilla';
+import { baseCatalogue, catalogue, command, defineFleet, event, FlotillaError, type ContextOf } from 'flotilla';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const shop = catalogue(baseCatalogue, {
@@ -160,6 +160,10 @@ describe('defineWorker at run time', () => {
       () => shop.defineWorker({ name: 'w', on, timeout: '20m' }),
       () => shop.defineWorker({ name: 'w', on, from: 'log', ordering: 'subject' }),
       () => shop.defineWorker({ name: 'w', on, ordering: { by: 'total', partitions: 4 } }),
+      () => shop.defineWorker({ name: 'w', on, ordering: { by: 'sequence', unordered: ['order.created'] } }),
+      () => shop.defineWorker({ name: 'w', on, ordering: { by: 'sequence', gapTimeout: '8d' } }),
+      () => shop.defineWorker({ name: 'w', on, ordering: { by: 'subject', gapTimeout: '1m' } }),
+      () => shop.defineWorker({ name: 'w', on, ordering: { by: 'subject', startsAt: 'any' } }),
       () =>
         shop.defineWorker({
           name: 'w',
@@ -171,6 +175,29 @@ describe('defineWorker at run time', () => {
     for (const [index, define] of wrong.entries()) {
       expect(define, `case ${index}`).to.throw(FlotillaError).with.property('code', 'worker.bad_definition');
     }
+  });
+
+  it('rejects a fleet in which a worker would wait for events of an aggregate that it does not bind', () => {
+    const whole = shop.decider(
+      'order.created',
+      'order.status_changed',
+    )<null, string>({
+      aggregate: 'order',
+      initial: null,
+      decide: () => [],
+      evolve: () => null,
+    });
+    const pay = shop.defineWorker({ name: 'pay', on: { 'payment.process': () => undefined } });
+    const fleetWith = (keys: Record<string, () => undefined>) => () =>
+      defineFleet({
+        catalogue: shop,
+        workers: [pay, shop.defineWorker({ name: 'w', on: keys as never, ordering: 'sequence', aggregates: [whole] })],
+      });
+    expect(fleetWith(on))
+      .to.throw(FlotillaError, "w orders by 'sequence' and handles order.created, but not order.status_changed")
+      .with.property('code', 'fleet.invalid');
+    expect(fleetWith({ ...on, 'order.status_changed': () => undefined })).not.to.throw();
+    expect(fleetWith({ 'order.*': () => undefined })).not.to.throw();
   });
 
   it('selects the most specific handler for each type', () => {

@@ -68,6 +68,7 @@ function erase<
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
     emits: new Set<string>([...handlersEmit, ...sagas.flatMap(emittedBy)]),
     handlersEmit,
+    aggregates: options.aggregates ?? [],
     handlersRead: [...dispatch.handlerOf].filter(([, handle]) => handle !== routedToSaga).map(([type]) => type),
     cycles: options.cycles ?? [],
     from: options.from ?? 'queue',

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { DeclaredAggregate } from '../../aggregates/decider.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
@@ -60,6 +61,8 @@ export interface WorkerDefinition {
   readonly emits: ReadonlySet<string>;
   /** The types that its handlers emit. */
   readonly handlersEmit: readonly string[];
+  /** The aggregates on which its handlers execute commands. */
+  readonly aggregates: readonly DeclaredAggregate[];
   /** The types that its handlers read. */
   readonly handlersRead: readonly string[];
   /** See `WorkerOptions.cycles`. */

@@ -6,7 +6,7 @@ import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 import type { HandleMessage, Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Ordering } from '../ordering/ordering.js';
-import { isInTurn, type MessageInTurn } from '../ordering/parking.js';
+import { isInTurn, type MessageInTurn } from '../ordering/message-in-turn.js';
 import { PartitionDelivery } from '../ordering/partition-consumer.js';
 
 /** For an ordered worker: handles the messages of one key one after the other. A message that may not be handled yet is

@@ -5,7 +5,6 @@ import type { Clock } from '../../concurrency/clock.js';
 import { Presence } from '../../concurrency/presence.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { failpoint } from '../../failpoints.js';
-import type { EventEnvelope } from '../../events/envelope.js';
 import type { Sql, Store, Tx } from '../../store/store.js';
 import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
@@ -25,7 +24,8 @@ import {
   type ParkedMessage,
 } from './parked-table.js';
 import { SEQUENCE_GAP } from './sequence.js';
-import { endHold, isNumbered, type NumberedMessage, type Sequences } from './sequences.js';
+import { isInTurn, isNumbered, type MessageInTurn, type NumberedMessage } from './message-in-turn.js';
+import { endHold, type Sequences } from './sequences.js';
 
 /** Parked messages of a worker, and of a key, beyond which a partition waits. */
 export const MAX_PARKED = 10_000;
@@ -51,13 +51,6 @@ export function notifying<T>(worker: string, work: (tx: Tx) => Promise<T>): (tx:
     await tx.notify(parkingTopic(worker));
     return result;
   };
-}
-
-/** A message in turn. */
-export type MessageInTurn = Message & { turn: string; envelope: EventEnvelope };
-
-export function isInTurn(message: Message): message is MessageInTurn {
-  return message.turn !== undefined && message.envelope !== undefined;
 }
 
 /** The parked messages of a worker, in its store. Every process of the worker may add some; one of them handles them. */

@@ -3,16 +3,9 @@ import { FlotillaError } from '../../errors.js';
 import type { Sql, Store, Tx } from '../../store/store.js';
 import type { SequenceOptions } from '../definition/worker-definition.js';
 import { deleteHold, firstParked, heldMessage, holdOf, type Hold, type ParkedMessage } from './parked-table.js';
-import type { MessageInTurn } from './parking.js';
+import type { NumberedMessage } from './message-in-turn.js';
 import { headsInSequence, isParkedUpTo, passedNumber, raisePassed } from './passed-table.js';
 import { formatKey, formatNumbers, SEQUENCE_GAP } from './sequence.js';
-
-/** A message with a number in the sequence of its key. */
-export type NumberedMessage = MessageInTurn & { sequence: number };
-
-export function isNumbered(message: MessageInTurn): message is NumberedMessage {
-  return message.sequence !== undefined;
-}
 
 /** The sequences of a worker, in its store: the last number of each key that is not waited for. */
 export class Sequences {

@@ -10,6 +10,8 @@ import { openSteppers, stepper, steps, type Steppers } from '../../worker/orderi
 
 const plain = steps.defineWorker({ name: 'plain', on: { 'step.taken': () => undefined } });
 const fleet = defineFleet({ catalogue: steps, workers: [stepper(), plain] });
+const numbered = stepper({ ordering: { by: 'sequence', partitions: 4, gapTimeout: '200ms' } });
+const numberedFleet = defineFleet({ catalogue: steps, workers: [numbered] });
 
 describe('flotilla subject', function () {
   this.timeout(60_000);
@@ -28,6 +30,8 @@ describe('flotilla subject', function () {
   });
   afterEach(() => steppers.close());
 
+  const runNumbered = (...args: string[]) =>
+    runCommand({ modules: [subject], fleet: numberedFleet, env, cwd: steppers.folder }, args);
   const run = (...args: string[]) => runCommand({ modules: [subject, status], fleet, env, cwd: steppers.folder }, args);
 
   it('shows what waits behind a dead letter, and continues without it', async () => {
@@ -62,6 +66,31 @@ describe('flotilla subject', function () {
     expect(listed.items.map((item) => item.subject)).to.deep.equal(['a']);
     expect((await run('subject', 'release', 'stepper', 'a')).out).to.equal('a is released.\n');
     await eventually('a is handled', async () => (await steppers.steps()).length === 2);
+  });
+
+  it('shows which numbers are missing, and continues without them', async () => {
+    await steppers.start(numbered);
+    for (const n of [1, 4, 7]) await steppers.publish('a', n);
+    const waiting = async () => (await runNumbered('subject', 'list')).out;
+    await eventually('it is held', async () =>
+      /a from test +2 .*events 2 to 3, or an operator \(worker\.sequence_gap\)/.test(await waiting()),
+    );
+    const shown = await runNumbered('subject', 'show', 'stepper', 'a');
+    expect(shown.said).to.contain('Missing: 2 to 3, 5 to 6.');
+    expect(shown.out).to.match(/^NUMBER .*\n4 .*\n7 /);
+    await steppers.publish('a', 9, (message) => ({
+      ...message,
+      body: Buffer.from(Buffer.from(message.body).toString().replace('"source":"test"', '"source":"other"')),
+    }));
+    await eventually('both sources wait', async () => (await waiting()).includes('a from other'));
+    const ambiguous = await runNumbered('subject', 'release', 'stepper', 'a');
+    expect(ambiguous.code).to.equal(1);
+    expect(ambiguous.said).to.match(/subject\.no_source.*--source/s);
+    const released = await runNumbered('subject', 'release', 'stepper', 'a', '--source', 'test');
+    expect(released.out).to.equal('a is released.\n');
+    await eventually('the fourth one is handled', async () => (await steppers.steps()).length === 2);
+    const unknown = await runNumbered('subject', 'hold', 'stepper', 'b');
+    expect(unknown.said).to.contain('subject.no_source');
   });
 
   it('refuses workers that are not ordered, and subjects that are not held', async () => {

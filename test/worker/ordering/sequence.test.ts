@@ -4,18 +4,21 @@ import { eventually } from '../../support/eventually.js';
 import { seededRandom } from '../../support/seed.js';
 import type { Delivery, OutgoingMessage } from '../../../src/broker/broker.js';
 import { positionHeader } from '../../../src/broker/messages/event-position.js';
-import { HEADERS } from '../../../src/broker/messages/headers.js';
+import { HEADERS, textHeader } from '../../../src/broker/messages/headers.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import type { OrderingOptions } from '../../../src/worker/definition/options.js';
 import { releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { sequenceKey } from '../../../src/worker/ordering/sequence.js';
+import { resetWorker } from '../../../src/replay/reset-worker.js';
+import type { Sql } from '../../../src/store/store.js';
+import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 import { openSteppers, stepper, type StepperOptions, type Steppers } from './support/ordered.js';
 
 const random = seededRandom('sequence');
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 const keyOf = (subject: string) => sequenceKey({ source: 'test', subject });
 const codeOf = ({ properties }: Delivery) => properties.headers[HEADERS.errorCode];
-const detailOf = ({ properties }: Delivery) => String(properties.headers[HEADERS.errorMessage]);
+const detailOf = ({ properties }: Delivery) => textHeader(properties.headers, HEADERS.errorMessage);
 
 /** A worker that handles consecutive numbers. */
 const sequenced = ({
@@ -187,7 +190,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       const { id, sequence: _, ...others } = second as EventEnvelope;
       const edited = { ...others, id: `${id}-2`, source: 'ops', data: { n: 20 } };
       const position = positionHeader({ source: 'test', subject: 'a', number: 2 });
-      await replay(edited, { [HEADERS.key]: id, ...position } as Record<string, string>);
+      await replay(edited, { [HEADERS.key]: id, ...position });
       await handled(3);
       expect(await stepsOf('a')).to.deep.equal([1, 20, 3]);
     });
@@ -209,7 +212,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     it('lets no event of a foreign source wait or hold a subject', async () => {
       const dead = steppers.collectDead();
       const emitters = new Map([['step.taken', new Set(['test'])]]);
-      await steppers.start(sequenced({ ordering: impatient }), { emitters });
+      await steppers.start(sequenced(), { emitters });
       await steppers.publish(
         'a',
         9,
@@ -229,6 +232,23 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish('a', 5, 7, 6);
       await handled(3);
       expect(await stepsOf('a')).to.deep.equal([5, 6, 7]);
+    });
+
+    it('begins each sequence again after a reset', async () => {
+      const worker = sequenced();
+      await steppers.start(worker);
+      const [first, second] = await publish('a', 1, 2);
+      await handled(2);
+      const reset = async ({ sql }: { sql: Sql }) => void (await sql`DELETE FROM steps`);
+      await resetWorker(steppers.store, { ...workerDefinitionOf(worker), reset }, 'run-1');
+      for (const event of [second, first])
+        await steppers.publish(
+          'a',
+          0,
+          withBody(() => event ?? {}),
+        );
+      await handled(2);
+      expect(await stepsOf('a')).to.deep.equal([1, 2]);
     });
 
     it('lets a partition wait without room, drops nothing, and continues when the predecessor arrives', async () => {
