@@ -1,7 +1,9 @@
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { createPublisher } from '../../../src/client/publisher.js';
 import { sleep } from '../../../src/concurrency/sleep.js';
+import { FlotillaError } from '../../../src/errors.js';
 import type { Failpoint } from '../../../src/failpoints.js';
+import { newId } from '../../../src/events/ids.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { eventually } from '../../support/eventually.js';
 import { ordered } from '../fixtures/ordered.js';
@@ -110,6 +112,22 @@ export async function keepOrder(options: OrderedOptions): Promise<OrderedResult>
   return found;
 }
 
+/** Repeats what fails because the broker was killed. */
+async function despiteOutages(work: () => Promise<unknown>): Promise<void> {
+  const limit = AbortSignal.timeout(120_000);
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const isOutage =
+        error instanceof FlotillaError ? error.code.startsWith('broker.') : /broker\./.test(String(error));
+      if (!isOutage || limit.aborted) throw error;
+      await sleep(300, limit);
+    }
+  }
+}
+
 /** Publishes the events of each subject in order: at least `events`, and until the signal aborts. */
 async function publish(
   { fleet, random }: ChaosRun,
@@ -126,7 +144,9 @@ async function publish(
       const subject = `walk/${random.between(1, SUBJECTS)}`;
       const count = (published.get(subject) ?? 0) + 1;
       const fails = random.chance(0.2) ? random.between(1, 2) : 0;
-      await publisher.publish('step.taken', { count, fails, poison: random.chance(0.01) }, { subject });
+      const data = { count, fails, poison: random.chance(0.01) };
+      const id = newId();
+      await despiteOutages(() => publisher.publish('step.taken', data, { subject, id }));
       published.set(subject, count);
       if (n >= events) await sleep(random.between(5, 25), AbortSignal.timeout(60_000));
       else if (random.chance(0.1)) await sleep(random.between(1, 60), AbortSignal.timeout(60_000));
@@ -192,7 +212,7 @@ async function watch(run: ChaosRun, found: OrderedResult, signal: AbortSignal): 
     found.parked = Math.max(found.parked, parkedIn(run));
     const { items } = JSON.parse(await fleet.command('dead', 'list', '--json')) as { items: DeadLetter[] };
     for (const { id } of items.filter(({ state }) => state === 'dead')) {
-      await fleet.command('dead', 'edit', id, '--set', 'data.poison=false');
+      await despiteOutages(() => fleet.command('dead', 'edit', id, '--set', 'data.poison=false'));
       found.corrected += 1;
     }
     await sleep(500, signal);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { topologyOf, type SetSize } from '../../../src/broker/topology/topology.js';
-import type { PartitionCount } from '../../../src/broker/messages/slot-headers.js';
+import { slotOf, type PartitionCount } from '../../../src/broker/messages/slot-headers.js';
 import { setsInBroker } from '../../../src/broker/topology/partition-sets.js';
 import { sleep } from '../../../src/concurrency/sleep.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
@@ -111,6 +111,8 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const subject of others) await steppers.publish(subject, 2);
       await eventually('other subjects go on', async () => (await steppers.steps()).length >= 12);
       expect(await steppers.steps()).not.to.include('walk/1 2');
+      const waiting = steppers.names.partition('stepper', 8, slotOf('walk/1') % 8);
+      expect(await steppers.broker.queueDepth(waiting)).to.include({ consumers: 0 });
       release();
       await moving;
       await eventually('all are handled', async () => (await steppers.steps()).length === 25);

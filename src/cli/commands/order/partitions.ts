@@ -139,8 +139,8 @@ function lineOf(step: MoveStep, { ready, consumers }: PartitionReport): string {
     case 'begun':
     case 'continued': {
       const what = step.step === 'begun' ? 'Changing' : 'Continuing the change';
-      const idle = consumers === 0 ? ' No process consumes them: the change completes when the worker runs.' : '';
-      return `${what} from ${step.from} to ${step.to} partitions; ${ready} messages wait in the old ones.${idle}`;
+      const idle = consumers === 0 ? ' No process consumes them: the change completes while the worker runs.' : '';
+      return `${what} from ${step.from} to ${step.to} partitions; ${ready} messages wait.${idle}`;
     }
     case 'declared':
       return 'The new partitions are declared.';

@@ -34,7 +34,7 @@ describe('flotilla order partitions set', function () {
     expect(dry.out).to.contain('stepper would change from 4 to 8 partitions: each is split into 2.');
     const done = await run('stepper', '--count', '8');
     expect(done.code).to.equal(0);
-    expect(done.said).to.contain('Changing from 4 to 8 partitions; 0 messages wait in the old ones.');
+    expect(done.said).to.contain('Changing from 4 to 8 partitions; 0 messages wait.');
     expect(done.out).to.equal('stepper has 8 partitions.\n');
     expect((await run('stepper', '--count', '8')).out).to.equal('stepper had 8 partitions.\n');
     const status = await runCommand({ modules: [order], fleet, env, cwd: steppers.folder }, ['order', 'status']);
