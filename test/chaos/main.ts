@@ -173,13 +173,13 @@ try {
       await own.node.restart();
     };
     try {
-      const { kills, moved, moverKills } = await keepOrder({
+      const { kills, moved, moverKills, brokerKills } = await keepOrder({
         ...run('partitions'),
         ...{ amqpUrl, managementUrl, ownBroker: true },
         ...{ events: rounds * 1_000, kills: rounds * 20, moves: rounds * 40 },
         killBroker,
       });
-      return `${moved} partitions moved, ${kills} kills of replicas, ${moverKills} of the command`;
+      return `${moved} partitions moved, ${kills} kills of replicas, ${moverKills} of the command, ${brokerKills} of the broker`;
     } finally {
       await own.remove();
     }

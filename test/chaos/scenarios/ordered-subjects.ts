@@ -29,6 +29,7 @@ export interface OrderedResult {
   /** Partitions that were moved, and how often the command that does it was killed. */
   moved: number;
   moverKills: number;
+  brokerKills: number;
 }
 
 const REPLICAS = ['stepper-1', 'stepper-2', 'stepper-3'] as const;
@@ -80,7 +81,7 @@ interface DeadLetter {
  *  letters. With `moves`, the number of partitions changes meanwhile. Each event is handled once, and those of each subject in
  *  their order. Resolves with what happened. */
 export async function keepOrder(options: OrderedOptions): Promise<OrderedResult> {
-  const found: OrderedResult = { kills: 0, corrected: 0, parked: 0, moved: 0, moverKills: 0 };
+  const found: OrderedResult = { kills: 0, corrected: 0, parked: 0, moved: 0, moverKills: 0, brokerKills: 0 };
   const env = { FLEET_KEY: '', FLOTILLA_FLEET: 'test/chaos/fixtures/ordered.ts', ...options.env };
   await withFleet({ ...options, roles: ROLES, env }, async (run) => {
     await run.fleet.start(['keeper', ...REPLICAS]);
@@ -107,7 +108,10 @@ export async function keepOrder(options: OrderedOptions): Promise<OrderedResult>
     await eventually('nothing is parked', () => parkedIn(run) === 0, SETTLED);
     const total = [...published.values()].reduce((sum, count) => sum + count, 0);
     options.say?.(`${total} events in order, ${found.kills} kills, ${found.corrected} dead letters corrected`);
-    if (found.moved > 0) options.say?.(`${found.moved} partitions moved, ${found.moverKills} kills of the command`);
+    if (found.moved > 0)
+      options.say?.(
+        `${found.moved} partitions moved, ${found.moverKills} kills of the command, ${found.brokerKills} of the broker`,
+      );
   });
   return found;
 }
@@ -195,7 +199,10 @@ async function changePartitions(
       const [mover] = fleet.launch([role], { FLOTILLA_FAILPOINT: failpoint });
       ends.push((await mover?.exit()) ?? '');
       if (ends.at(-1) === 'SIGKILL') found.moverKills += 1;
-      if (failpoint === point && killBroker !== undefined && random.chance(0.2)) await killBroker();
+      if (failpoint === point && killBroker !== undefined && change % 4 === 0) {
+        await killBroker();
+        found.brokerKills += 1;
+      }
       if (ends.at(-1) === '0') break;
     }
     if (ends.at(-1) !== '0')
@@ -215,7 +222,7 @@ async function watch(run: ChaosRun, found: OrderedResult, signal: AbortSignal): 
       await despiteOutages(() => fleet.command('dead', 'edit', id, '--set', 'data.poison=false'));
       found.corrected += 1;
     }
-    await sleep(500, signal);
+    await sleep(1_500, signal);
   }
 }
 

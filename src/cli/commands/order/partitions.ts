@@ -7,10 +7,11 @@ import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { PartitionPlace } from '../../../worker/ordering/partitions/adopt-partitions.js';
 import { inspectPartitions, type PartitionReport } from '../../../worker/ordering/partitions/inspect-partitions.js';
-import { movePartitions, type MoveStep } from '../../../worker/ordering/partitions/move-partitions.js';
+import { movePartitions, type MoveResult, type MoveStep } from '../../../worker/ordering/partitions/move-partitions.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { interval } from '../../shared/input/arguments.js';
+import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/output/progress.js';
 import { withSession } from '../../shared/session.js';
 import { findOrdered, orderedStore } from '../subject/ordered-workers.js';
@@ -60,39 +61,46 @@ interface OpenPlace extends PartitionPlace {
 
 async function runSet(name: string, flags: Flags, context: Context): Promise<void> {
   await withSession(context, async (session) => {
-    const worker = findOrdered(session, name);
-    const place = await openPlace(session, worker, flags.dryRun === true ? 'read' : 'write');
+    const place = await openPlace(session, findOrdered(session, name), flags.dryRun === true ? 'read' : 'write');
     const report = await inspectPartitions(place);
     if (flags.dryRun === true) return printDryRun(name, report, flags, context);
     await refuseForeignStore(session, place.store);
-    const management = await session.management();
-    const progress = createProgress();
-    const interrupted = () => {
-      if (context.signal.aborted)
-        context.say(`Interrupted; to continue: flotilla order partitions set ${name} --count ${flags.count}`);
-    };
-    try {
-      const result = await movePartitions({
-        ...place,
-        to: flags.count,
-        holder: instanceOf('order'),
-        bindings: () => management.bindings(),
-        onStep: (step) => {
-          if (step.step === 'passed') progress.show(step.passed, step.of, 'old partitions are empty');
-          else if (flags.json !== true) context.say(lineOf(step, report));
-        },
-        ...(flags.wait !== undefined && { patience: flags.wait }),
-        signal: context.signal,
-      });
-      progress.end();
-      if (flags.json === true) context.printJson({ worker: name, from: report.size, ...result });
-      else
-        context.print(`${name} ${result.changed ? 'has' : 'had'} ${result.size} partitions${lateNote(result.late)}.`);
-    } finally {
-      progress.end();
-      interrupted();
-    }
+    const result = await move(place, { session, report, flags, context });
+    if (flags.json === true) context.printJson({ worker: name, from: report.size, ...result });
+    else context.print(`${name} ${result.changed ? 'has' : 'had'} ${result.size} partitions${lateNote(result.late)}.`);
   });
+}
+
+/** Prints each step. After an interruption it prints how to continue. */
+async function move(
+  place: OpenPlace,
+  {
+    session,
+    report,
+    flags: { count, wait, json },
+    context,
+  }: { session: FleetSession; report: PartitionReport; flags: Flags; context: Context },
+): Promise<MoveResult> {
+  const management = await session.management();
+  const progress = createProgress();
+  try {
+    return await movePartitions({
+      ...place,
+      to: count,
+      holder: instanceOf('order'),
+      bindings: () => management.bindings(),
+      onStep: (step) => {
+        if (step.step === 'passed') progress.show(step.passed, step.of, 'old partitions are empty');
+        else if (json !== true) context.say(lineOf(step, report));
+      },
+      ...(wait !== undefined && { patience: wait }),
+      signal: context.signal,
+    }).finally(progress.end);
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+    context.say(`Interrupted; to continue: flotilla order partitions set ${place.worker} --count ${count}`);
+    throw new CommandFailed('interrupted');
+  }
 }
 
 async function openPlace(

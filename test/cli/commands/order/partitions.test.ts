@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import * as order from '../../../../src/cli/commands/order/index.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { readPartitions } from '../../../../src/worker/ordering/partitions/partition-table.js';
 import { runCommand } from '../../../support/command.js';
+import { eventually } from '../../../support/eventually.js';
 import { testBroker } from '../../../support/rabbitmq.js';
 import { openSteppers, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
 
@@ -52,6 +54,29 @@ describe('flotilla order partitions set', function () {
     const done = await run('stepper', '--count', '8');
     expect(done.said).to.contain('Continuing the change from 4 to 8 partitions');
     expect(done.out).to.equal('stepper has 8 partitions.\n');
+  });
+
+  it('ends when it is interrupted, and prints how to continue', async () => {
+    await steppers.start(stepper()).then((worker) => worker.end());
+    const stop = new AbortController();
+    const interrupted = runCommand({ modules: [order], fleet, env, cwd: steppers.folder, stop: stop.signal }, [
+      'order',
+      'partitions',
+      'set',
+      'stepper',
+      '--count',
+      '8',
+    ]);
+    await eventually(
+      'it waits',
+      async () => (await readPartitions(steppers.store.query, 'stepper'))?.moving !== undefined,
+    );
+    stop.abort();
+    expect((await interrupted).said).to.match(
+      /Interrupted; to continue: flotilla order partitions set stepper --count 8\n$/,
+    );
+    await steppers.start(stepper());
+    expect((await run('stepper', '--count', '8')).code).to.equal(0);
   });
 
   it('refuses what is not possible', async () => {
