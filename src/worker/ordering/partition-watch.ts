@@ -89,7 +89,9 @@ export class PartitionWatch {
 
   /** Checks all partitions. Never rejects. */
   async check(): Promise<void> {
-    for (const partition of this.options.partitions()) {
+    const partitions = this.options.partitions();
+    this.#forgetOthers(partitions);
+    for (const partition of partitions) {
       this.#reportHotSubject(partition.queue);
       try {
         await this.#check(partition);
@@ -141,6 +143,16 @@ export class PartitionWatch {
     const { messages, subjects: found } = subjects.of(queue);
     const hottest = messages < FEWEST_MESSAGES ? 0 : (found[0]?.count ?? 0);
     metrics.hotSubject.set({ worker, queue }, hottest / Math.max(1, messages));
+  }
+
+  /** Partitions that are not consumed any more, because their number was changed. */
+  #forgetOthers(partitions: readonly PartitionConsumer[]): void {
+    const queues = new Set(partitions.map(({ queue }) => queue));
+    for (const queue of this.#suspicions.keys()) {
+      if (queues.has(queue)) continue;
+      this.#suspicions.delete(queue);
+      this.options.metrics.hotSubject.remove({ worker: this.options.worker, queue });
+    }
   }
 
   #suspicionOf(queue: string): Suspicion {

@@ -1,8 +1,40 @@
 import { expect } from 'chai';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { HotSubjects } from '../../../src/worker/ordering/hot-subjects.js';
+import type { PartitionConsumer } from '../../../src/worker/ordering/partition-consumer.js';
+import { PartitionWatch } from '../../../src/worker/ordering/partition-watch.js';
 import { seededRandom } from '../../support/seed.js';
 
 const random = seededRandom('hot-subjects');
+
+describe('the metric of the hottest subject', () => {
+  it('has the part of the messages that it has, of the partitions that are consumed', async () => {
+    const metrics = createMetrics();
+    const subjects = new HotSubjects({ elapsed: () => 0 });
+    const partitionOf = (queue: string) => ({ queue, idleFor: 0, receivedAt: -Infinity }) as PartitionConsumer;
+    let partitions = ['few', 'many', 'left'].map(partitionOf);
+    const watch = new PartitionWatch({
+      ...{ worker: 'w', partitions: () => partitions, subjects, metrics, stallAfter: Infinity },
+      broker: createMemoryBroker(),
+      clock: { elapsed: () => 0 },
+      logger: silentLogger(),
+    });
+    for (let n = 0; n < 200; n += 1) {
+      if (n < 90) subjects.count('few', 'a');
+      for (const queue of ['many', 'left']) subjects.count(queue, n % 4 === 0 ? `b${n}` : 'a');
+    }
+    await watch.check();
+    partitions = partitions.slice(0, 2);
+    await watch.check();
+    const { values } = await metrics.hotSubject.get();
+    expect(values.map(({ labels, value }) => [labels.queue, value])).to.deep.equal([
+      ['few', 0],
+      ['many', 0.75],
+    ]);
+  });
+});
 
 describe('the hottest subjects of a partition', () => {
   let now: number;
