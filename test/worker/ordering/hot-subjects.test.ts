@@ -57,6 +57,9 @@ describe('the hottest subjects of a partition', () => {
       expect(count, `hot ${index}`).to.be.within(weight - 500, weight);
     }
     expect(found[0]?.subject).to.equal('hot 0');
+    for (const { subject, count } of found) {
+      expect(count, subject).to.be.at.most(sent.filter((each) => each === subject).length);
+    }
   });
 
   it('are those of the last minutes', () => {
