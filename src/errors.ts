@@ -353,6 +353,12 @@ export const errors = {
     message: 'A queue has consumers',
     remedy: 'Stop the processes of the worker, and restart the keeper.',
   },
+  'topology.breaks_order': {
+    disposal: 'reject',
+    message: 'The worker handles messages in order, and would get earlier ones after later ones',
+    remedy:
+      'Start the old worker again until its queues are empty, then remove them. Without --to, the messages become unrouted messages.',
+  },
   'topology.no_room': {
     disposal: 'reject',
     message: 'The unrouted messages have no room left and would drop their oldest',
@@ -426,6 +432,12 @@ export const errors = {
     disposal: 'reject',
     message: 'A replay without side effects reached a call with a side effect',
     remedy: 'Replay with --side-effects, or check `ctx.sideEffects` in the handler.',
+  },
+  'worker.order_changed': {
+    disposal: 'fatal',
+    message: 'Messages of the worker are parked in another order than that of its definition',
+    remedy:
+      'Start the version with the former `ordering` until `flotilla subject list` shows no messages of the worker, then start this one.',
   },
   'worker.bad_definition': {
     disposal: 'fatal',

@@ -19,6 +19,7 @@ import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
 import { migrateOrdering } from './ordering/migrate-ordering.js';
+import { requireSameOrder } from './ordering/require-same-order.js';
 import type { ParkingLimits } from './ordering/parking.js';
 import { quarantineMigrations } from './quarantine/quarantine-table.js';
 import type { Message } from './pipeline/message.js';
@@ -96,6 +97,7 @@ export async function prepareWorker(
   const ending = new AbortController();
   const logger = options.logger.child({ worker: definition.name, instance });
   await migrateWorker(definition, store);
+  if (hasQueue(definition)) await requireSameOrder(definition, store);
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({ settings: readSettings(definition, settings), signal: ending.signal, log: logger }));
@@ -121,8 +123,9 @@ export async function migrateWorker(definition: WorkerDefinition, store: Store):
   const { name, migrations, sagas } = definition;
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
-  if (hasQueue(definition)) await store.migrate('quarantine', quarantineMigrations);
-  if (definition.ordering !== undefined) await migrateOrdering(store);
+  if (!hasQueue(definition)) return;
+  await store.migrate('quarantine', quarantineMigrations);
+  await migrateOrdering(store); // a worker that was ordered before may have parked messages
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

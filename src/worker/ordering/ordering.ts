@@ -13,7 +13,7 @@ import type { Parking } from './parking.js';
 import { sequenceKey } from './sequence.js';
 
 /** The key of all messages in a total order. */
-const TOTAL_KEY = '*';
+export const TOTAL_KEY = '*';
 
 /** What keeps the messages of a worker in order. */
 export interface Ordering {

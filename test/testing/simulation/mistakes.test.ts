@@ -41,6 +41,13 @@ function expectError(error: unknown, code: string, detail: string): void {
 }
 
 describe('an invalid simulation', () => {
+  it('refuses a worker that handles messages in order', () => {
+    const ordered = shop.defineWorker({ name: 'ordered', ordering: 'subject', on: { 'job.begun': () => undefined } });
+    expect(() => simulate({ workers: [ordered] }))
+      .to.throw('ordered handles messages in order, which is not simulated')
+      .with.property('code', 'config.invalid');
+  });
+
   it('reports the handlers that wait for something not simulated', async () => {
     const error = await errorOf({ workers: [worker('waiting', never), worker('quiet')] });
     expectError(error, 'simulation.stuck', 'handlers: waiting: job.begun job/1 (delivery 1)');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
+import { codeOf as codeOfRejection } from '../../contract/store-events.js';
 import { eventually } from '../../support/eventually.js';
 import { seededRandom } from '../../support/seed.js';
 import type { Delivery, OutgoingMessage } from '../../../src/broker/broker.js';
@@ -7,7 +8,7 @@ import { positionHeader } from '../../../src/broker/messages/event-position.js';
 import { HEADERS, textHeader } from '../../../src/broker/messages/headers.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import type { OrderingOptions } from '../../../src/worker/definition/options.js';
-import { releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
+import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { sequenceKey } from '../../../src/worker/ordering/sequence.js';
 import { resetWorker } from '../../../src/replay/reset-worker.js';
 import type { Sql } from '../../../src/store/store.js';
@@ -232,6 +233,19 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish('a', 5, 7, 6);
       await handled(3);
       expect(await stepsOf('a')).to.deep.equal([5, 6, 7]);
+    });
+
+    it('is not started with messages that are parked in another order', async () => {
+      const first = await steppers.start(stepper());
+      await holdSubject(steppers.store, 'stepper', 'a', Date.now());
+      await first.end();
+      expect(await codeOfRejection(steppers.start(sequenced()))).to.equal('worker.order_changed');
+      await releaseSubject(steppers.store, 'stepper', 'a', Date.now());
+      const second = await steppers.start(sequenced());
+      await publish('a', 2);
+      await eventually('it is parked', async () => (await parked()) === 1);
+      await second.end();
+      expect(await codeOfRejection(steppers.start(stepper()))).to.equal('worker.order_changed');
     });
 
     it('begins each sequence again after a reset', async () => {

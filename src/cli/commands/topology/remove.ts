@@ -10,6 +10,7 @@ import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output/print-list.js';
 import { createProgress } from '../../shared/output/progress.js';
 import { withSession } from '../../shared/session.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
@@ -51,7 +52,7 @@ async function runRemove(workers: readonly string[], flags: Flags, context: Cont
     const broker = await session.broker(flags.yes === true ? 'write' : 'read');
     const found = await abandonedQueues(session, broker);
     const queues = flags.surplus === true ? found : leftBy(workers, found);
-    if (flags.to !== undefined) checkTarget(session, flags.to);
+    if (flags.to !== undefined) checkTarget(session, flags.to, queues);
     if (flags.yes === true) await remove(queues, session, flags, context);
     else preview(queues, flags, context);
   });
@@ -65,13 +66,19 @@ function leftBy(workers: readonly string[], found: readonly AbandonedQueue[]): A
   return found.filter(({ worker }) => workers.includes(worker));
 }
 
-function checkTarget(session: FleetSession, to: string): void {
+/** Throws `name.unknown`, and `topology.breaks_order` for a worker that handled later messages already. One that handles
+ *  consecutive numbers puts them in order. */
+function checkTarget(session: FleetSession, to: string, queues: readonly AbandonedQueue[]): void {
   const { declared } = session.queues();
   requireKnown(
     'worker',
     to,
     declared.map(({ name }) => name),
   );
+  const ordering = enabledWorkers(session.fleet, session.config).find(({ name }) => name === to)?.ordering;
+  if (ordering === undefined || ordering.by === 'sequence') return;
+  const filled = queues.find(({ holds, ready }) => holds !== 'dead letters' && ready !== 0);
+  if (filled !== undefined) throw new FlotillaError('topology.breaks_order', `${to}; ${filled.queue} has messages`);
 }
 
 function preview(queues: readonly AbandonedQueue[], { json = false }: Flags, context: Context): void {

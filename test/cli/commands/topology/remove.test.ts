@@ -18,11 +18,16 @@ import { runCommand } from '../../../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { eventually } from '../../../support/eventually.js';
 
-const fleetOf = (payment: string, delay: string) =>
+const fleetOf = (payment: string, delay: string, ordering: 'none' | 'subject' | 'sequence' = 'none') =>
   defineFleet({
     catalogue: payments,
     workers: [
-      payments.defineWorker({ name: payment, on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+      payments.defineWorker({
+        name: payment,
+        ordering,
+        on: { 'payment.process': () => undefined },
+        retry: { delays: ['1h'] },
+      }),
       payments.defineWorker({
         name: 'shipping',
         on: { 'payment.processed': () => undefined },
@@ -86,6 +91,17 @@ describe('queues without a worker', function () {
     await publishDeadLetters({ publisher, names }, ...letters);
     await publisher.close();
   };
+
+  it('are not moved to a worker with an order, which would get earlier messages after later ones', async () => {
+    await fill();
+    const to = (by: 'subject' | 'sequence') =>
+      runIn(fleetOf('billing', '3h', by), 'topology', 'remove', 'payment', '--to', 'billing');
+    const refused = await to('subject');
+    expect(refused.code).to.equal(1);
+    expect(refused.said).to.match(/topology\.breaks_order.*payment.* has messages/s);
+    expect((await to('sequence')).code).to.equal(0);
+    expect(await depth(names.queue('payment'))).to.equal(3);
+  });
 
   it('are reported as surplus, with their message counts', async () => {
     await fill([deadLetterMessage({ orderId: 'dead' })]);
