@@ -67,6 +67,8 @@ const MOVER_POINTS = [
   'partitions.completed',
   'partitions.deleting',
 ] as const satisfies readonly Failpoint[];
+/** RabbitMQ 3.10 that is killed just after it has created a quorum queue may find no leader for it later. */
+const NEW_QUEUE_MS = 3_000;
 /** A killed process holds its lease for some seconds. */
 const SETTLED = { limit: 180_000, every: 300 };
 
@@ -200,6 +202,7 @@ async function changePartitions(
       ends.push((await mover?.exit()) ?? '');
       if (ends.at(-1) === 'SIGKILL') found.moverKills += 1;
       if (failpoint === point && killBroker !== undefined && change % 4 === 0) {
+        await sleep(NEW_QUEUE_MS, AbortSignal.timeout(60_000));
         await killBroker();
         found.brokerKills += 1;
       }
