@@ -18,6 +18,7 @@ import type { NodeRecord } from './rabbitmq-node/layout.js';
 import * as files from './rabbitmq-node/layout.js';
 import { freePort, isFree } from './rabbitmq-node/ports.js';
 import { failedUpgrade, isUpgrade, refusalOf, versionsOf } from './rabbitmq-node/data-version.js';
+import { isPortTaken, reasonOf } from './rabbitmq-node/startup-log.js';
 import { recordDataVersion } from './rabbitmq-node/version.js';
 import { ended, runsWith, signalProcess } from './rabbitmq-node/process.js';
 
@@ -72,14 +73,19 @@ const SCRIPT_TIMEOUT_MS = 1000;
 /** A killed process loses its command line shortly before its sockets. */
 const PORT_RELEASE_MS = 1000;
 const POLL_INTERVAL_MS = 150;
-const MAX_START_ATTEMPTS = 3;
-const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
+/** Fleets that start at the same time choose the same ports, and each attempt of one loses against one other fleet. */
+const MAX_START_ATTEMPTS = 5;
+const overviewOf = z.object({
+  node: z.string(),
+  rabbitmq_version: z.string(),
+  listeners: z.array(z.object({ protocol: z.string(), port: z.number() })),
+});
 const execute = promisify(execFile);
 
 /** Starts a node and resolves when AMQP and the management API respond. A node that an earlier process left running in
  *  `dataDir` is ended first; to keep it, call `adoptRabbitNode` before. The node outlives this process unless stopped.
- *  Throws `broker.unreachable` if RabbitMQ is not installed, `broker.not_started`, with the end of its log, if two
- *  attempts to start it fail, and `broker.data_version` if another version wrote the data and this one cannot read
+ *  Throws `broker.unreachable` if RabbitMQ is not installed, `broker.not_started`, with the reason in its log, if two
+ *  attempts to start it fail, or five because other processes take its ports, and `broker.data_version` if another version wrote the data and this one cannot read
  *  them. */
 export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
   const server = options.server ?? findRabbitmqServer(options.searchPath);
@@ -100,12 +106,11 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
       return nodeFrom(dataDir, await launch(dataDir, record, options), options);
     } catch (error) {
       await endRabbitNode(dataDir);
-      // another process took a port after it was found free
-      const portTaken = error instanceof Error && error.message.includes('eaddrinuse');
-      // Erlang's port mapper may refuse the first registration of a node that it starts for
-      const isFirstFailure = attempt === 1 && error instanceof StartFailure;
-      if (!(portTaken || isFirstFailure) || attempt === MAX_START_ATTEMPTS) throw error;
-      options.logger.warn('the RabbitMQ node did not start and is started again', { error: messageOf(error) });
+      // a port may be taken after it was found free, and Erlang's port mapper may refuse the first registration of a
+      // node that it starts for
+      const mayStart = error instanceof StartFailure && (error.portTaken || attempt === 1);
+      if (!mayStart || attempt === MAX_START_ATTEMPTS) throw error;
+      options.logger.warn('the RabbitMQ node did not start and is started again', { error: error.message });
     }
   }
 }
@@ -159,7 +164,10 @@ export async function rabbitmqctl(node: Pick<RabbitNode, 'dataDir'>, args: reado
 
 /** A failure that a second start may not have. */
 class StartFailure extends FlotillaError {
-  constructor(detail: string) {
+  constructor(
+    detail: string,
+    readonly portTaken = false,
+  ) {
     super('broker.not_started', detail);
   }
 }
@@ -251,9 +259,9 @@ async function launch(
       if (failed || performance.now() >= until) {
         const output = await readFile(startupLog, 'utf8');
         if (failed && isUpgrade(versions)) throw failedUpgrade(dataDir, versions, output);
-        const tail = output.slice(-2000).trim();
-        if (!failed) throw new FlotillaError('broker.not_started', `no answer in time; see ${startupLog}: ${tail}`);
-        throw new StartFailure(`RabbitMQ ended; see ${startupLog}: ${tail}`);
+        if (!failed) throw new FlotillaError('broker.not_started', `no answer in time; see ${startupLog}`);
+        const reason = reasonOf(output) ?? 'its log is empty';
+        throw new StartFailure(`RabbitMQ ended: ${reason}; see ${startupLog}`, isPortTaken(output));
       }
       await sleep(POLL_INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
     }
@@ -275,7 +283,8 @@ async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void
   );
 }
 
-/** The version of the node when AMQP accepts connections and the management API belongs to this node. */
+/** The version of the node when AMQP accepts connections and the management API belongs to this node. The nodes of all
+ *  fleets on a machine have the same name, and only the one of this record listens on its ports. */
 async function answer({ name, ports }: NodeRecord): Promise<string | undefined> {
   try {
     const { text } = await boundedFetch(`http://127.0.0.1:${ports.management}/api/overview`, {
@@ -286,6 +295,9 @@ async function answer({ name, ports }: NodeRecord): Promise<string | undefined> 
     const overview: unknown = JSON.parse(text);
     const found = overviewOf.safeParse(overview).data;
     if (found?.node !== name) return undefined;
+    const listens = (protocol: string, port: number) =>
+      found.listeners.some((listener) => listener.protocol === protocol && listener.port === port);
+    if (!listens('clustering', ports.distribution) || !listens('amqp', ports.amqp)) return undefined;
     const connection = await connect(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, { timeout: 5000 });
     await connection.close();
     return found.rabbitmq_version;

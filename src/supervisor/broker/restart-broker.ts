@@ -28,10 +28,7 @@ export function restartBrokerOnExit(
         failures = 0;
       } catch (error) {
         failures += 1;
-        // the rest is the end of the broker's log: a crash dump of Erlang
-        const [cause, ...rest] = messageOf(error).split('\n');
-        fault.failed('the RabbitMQ node could not be restarted', { error: cause });
-        if (rest.length > 0) logger.debug('the log of the RabbitMQ node', { error: rest.join('\n') });
+        fault.failed('the RabbitMQ node could not be restarted', { error: messageOf(error) });
       }
     }
   };

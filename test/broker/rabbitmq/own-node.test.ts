@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,6 +55,23 @@ describe('a private RabbitMQ node', function () {
       env: { PATH: process.env.PATH, RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf') },
     });
     expect(stdout).to.contain('guest');
+  });
+
+  it('is not mistaken for the node of another fleet, which has the same name and chose the same ports', async () => {
+    const directory = join(dataDir, 'other');
+    await mkdir(directory);
+    await copyFile(join(dataDir, 'rabbit.pid'), join(directory, 'rabbit.pid'));
+    const record = await recordOf(dataDir);
+    const adopted = async (ports: Record<string, number>) => {
+      await writeFile(
+        join(directory, 'node.json'),
+        JSON.stringify({ ...record, ports: { ...record.ports, ...ports } }),
+      );
+      return (await adoptRabbitNode(directory, { logger }))?.pid;
+    };
+    expect(await adopted({})).to.equal(node.pid);
+    expect(await adopted({ distribution: takenPort })).to.equal(undefined);
+    await rm(directory, { recursive: true });
   });
 
   describe('when it is killed or blocked', () => {
@@ -184,6 +201,26 @@ describe('a private RabbitMQ node', function () {
         .and.contains('econnrefused');
       expect(await readFile(join(failing, 'starts'), 'utf8')).to.equal('start\nstart\n');
     });
+
+    for (const reason of ['eaddrinuse', 'dist_port_already_used']) {
+      it(`starts at most five times while other processes take its ports (${reason}), and reports one line`, async () => {
+        const failing = join(dataDir, reason);
+        const server = join(failing, 'server');
+        await mkdir(failing);
+        await writeFile(server, `#!/bin/sh\necho start >> starts\necho '{error,'\necho '{${reason},5672}}'\nexit 1\n`);
+        await chmod(server, 0o755);
+        const { logger: recorded, lines } = recordingLogger('warn');
+        const error: unknown = await startRabbitNode({ dataDir: failing, logger: recorded, server }).catch(
+          (failure: unknown) => failure,
+        );
+        const message =
+          'The private broker did not start: RabbitMQ ended: another program took one of its ports; ' +
+          `see ${join(failing, 'log', 'startup.log')}`;
+        expect(error).to.have.property('message', message);
+        expect(lines.map((line) => line.error)).to.deep.equal(Array.from({ length: 4 }, () => message));
+        expect(await readFile(join(failing, 'starts'), 'utf8')).to.equal('start\n'.repeat(5));
+      });
+    }
 
     it('stops starting when the signal aborts, and leaves no process behind', async () => {
       const giveUp = new AbortController();

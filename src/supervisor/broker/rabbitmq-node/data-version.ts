@@ -1,4 +1,5 @@
 import { FlotillaError } from '../../../errors.js';
+import { reasonOf } from './startup-log.js';
 import { upgradeSteps } from './upgrade.js';
 import { dataVersion, installedVersion } from './version.js';
 
@@ -33,7 +34,7 @@ export function refusalOf(dataDir: string, { written, installed }: Versions): Fl
 
 /** The error of a start that RabbitMQ has refused. */
 export function failedUpgrade(dataDir: string, { written, installed }: Versions, log: string): FlotillaError {
-  const reason = /\[error\] (?:<[\d.]+> )?(.{1,300})/.exec(log)?.[1]?.trim();
+  const reason = reasonOf(log);
   const detail = whoWrote(dataDir, written ?? 'an unknown version', installed ?? 'another version');
   const said = reason === undefined ? '' : ` (${reason})`;
   return new FlotillaError('broker.data_version', `${detail}${said}; ${advice(written ?? 'it', undefined)}`);
