@@ -85,7 +85,7 @@ export interface StoredDeadLetterCounts {
 export interface FleetStatusOptions {
   /** Undefined while it is unreachable. */
   broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'> | undefined;
-  /** @default none: no rates, and no findings about nodes */
+  /** Of the same broker. @default none: no rates, and no findings about nodes */
   management?: Pick<Management, 'queues' | 'overview' | 'nodes'>;
   names: Names;
   workers: readonly WorkerQueues[];
@@ -162,7 +162,7 @@ async function managedQueues(
   names: Names,
   limit: number,
 ): Promise<Answer<ReadonlyMap<string, ManagedQueue>>> {
-  if (management === undefined) return { known: false, reason: 'no address' };
+  if (management === undefined) return { known: false, reason: 'not used without a connection to the broker' };
   return withinLimit(limit, async () => {
     const queues = await management.queues(names.queue(''));
     return new Map(queues.map((queue) => [queue.name, queue]));

@@ -65,6 +65,13 @@ describe('commands with an unreachable broker', function () {
     expect(said).to.match(/^broker\.refused_connection: .*127\.0\.0\.1:1 \(AMQP_URL\)\. Start the broker .*\.$/);
   });
 
+  it('print nothing of a management API that may belong to another broker', async () => {
+    const { out } = await run({ AMQP_URL: closed }, 'status');
+    expect(out)
+      .to.match(/^Broker amqp:\/\/guest:••••@127\.0\.0\.1:1: not reachable$/m)
+      .and.not.contain('RabbitMQ');
+  });
+
   it('wait for the broker as long as BROKER_WAIT allows', async () => {
     proxy.shut();
     const applied = run({ AMQP_URL: proxy.through(real.amqpUrl), BROKER_WAIT: '1h' }, 'topology', 'apply');

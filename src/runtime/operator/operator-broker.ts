@@ -9,6 +9,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { brokerAddress, configuredBroker, notConfigured, type BrokerAddress } from '../broker/broker-address.js';
 import { loadFleetKeys, openBroker } from '../broker/open-broker.js';
 import type { Place } from '../place.js';
+import { refuseForeignBroker } from '../stores/store-claims.js';
 
 /** What an operator does at the broker. */
 export type Access = 'read' | 'write';
@@ -38,7 +39,7 @@ export async function operatorAddress(
 }
 
 /** Connects to the broker; the caller closes it. Rejects with `broker.not_configured` where nothing names the broker to write
- *  to. Where it cannot be reached, rejects with the cause as soon as it is known, or, if waiting may help, after
+ *  to, or the broker at the default address belongs to another fleet. Where it cannot be reached, rejects with the cause as soon as it is known, or, if waiting may help, after
  *  `config.brokerWait`; with `broker.unreachable` where nothing answers within `patience` milliseconds more. */
 export async function connectOperator(
   place: OperatorPlace,
@@ -64,6 +65,7 @@ export async function connectOperator(
   const limit = AbortSignal.timeout(config.brokerWait + patience);
   try {
     await broker.ready(AbortSignal.any([signal, failed.signal, limit]));
+    if (address.from === 'default') await refuseForeignBroker(place, address);
     if (access === 'write') await requireKey(broker, namesFor(config.prefix), keys);
     return broker;
   } catch (error) {

@@ -134,7 +134,8 @@ export function createStatusSource(context: Context): StatusSource {
         ...queues,
         names: opened.names,
         broker: open,
-        management,
+        // without a connection, it may belong to another broker
+        ...(open !== undefined && { management }),
         kept,
         processes,
         limit: REQUEST_TIMEOUT_MS,

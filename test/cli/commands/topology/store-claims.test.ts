@@ -15,10 +15,13 @@ import * as reset from '../../../../src/cli/commands/reset.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
 import * as worker from '../../../../src/cli/commands/worker.js';
 import { FlotillaError, withRemedy } from '../../../../src/errors.js';
-import { claimStore } from '../../../../src/runtime/stores/store-claims.js';
+import { completeConfig } from '../../../../src/runtime/running.js';
+import { claimStore, refuseForeignBroker } from '../../../../src/runtime/stores/store-claims.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { StoreRegistry } from '../../../../src/store/store-registry.js';
+import { errorOf } from '../../../contract/broker.js';
 import { runCommand, type CommandResult } from '../../../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { eventually } from '../../../support/eventually.js';
@@ -95,6 +98,28 @@ describe('two fleets with the same prefix', function () {
     expect(await claim(again)).to.equal(holder);
     expect(await claim(other)).to.contain('take-over');
     expect(await claim({ ...other, service: 'payment' })).to.equal(other.id);
+  });
+
+  it('a command of the second refuses to read from the broker at the default address', async () => {
+    const read = (which: string) => {
+      const config = completeConfig({ prefix: place.prefix, dataDir: join(folder, which) });
+      const address = { amqpUrl: place.amqpUrl, managementUrl, from: 'default' } as const;
+      return errorOf(refuseForeignBroker({ config, cwd: folder }, address));
+    };
+    expect(await read('second')).to.equal(undefined);
+    const store = await storeOf('first');
+    await claimStore(broker, names, store, at);
+    await store.close();
+    new StoreRegistry(join(folder, 'first', 'stores')).set('ops', {
+      id: store.id,
+      path: 'ops.db',
+      since: '2026-01-01T00:00:00.000Z',
+    });
+    expect(await read('first')).to.equal(undefined);
+    expect(await read('second'))
+      .to.have.property('message')
+      .that.contains(`no fleet runs in ${join(folder, 'second')}; the broker at amqp://`)
+      .and.contains('belongs to another fleet');
   });
 
   it('the second ends before it declares or consumes anything; one line names both stores and two remedies', async () => {
