@@ -1,20 +1,17 @@
 import { readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
 // @ts-expect-error -- a script without types
 import { installPackages } from '../../scripts/system-package.mjs';
-import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
-import { npmEnv, packedPackage, run } from '../support/packed-package.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { npmEnv, run } from '../support/packed-package.js';
 import { blocksOf } from './support/blocks.js';
+import { docs, environmentOfReader, START, startedProject } from './support/getting-started.js';
 import { minutesOfReader } from './support/reader.js';
 import { runPage } from './support/run-page.js';
 import { typeErrors, type ExecutedPage } from './support/type-check.js';
 
-const docs = new URL('../../docs/', import.meta.url);
-const START = 'getting-started.md';
 const GUIDES = readdirSync(new URL('guides/', docs)).filter((name) => name.endsWith('.md'));
 
 /** What getting-started leaves behind besides its files: each guide has a fleet of its own. */
@@ -38,7 +35,6 @@ const BROKER_MINUTES = (2 * 8) / 60;
 describe('the executed pages of the documentation @slow', function () {
   this.timeout(300_000);
   let folder: string;
-  const prefixes: string[] = [];
   const executed: ExecutedPage[] = [];
 
   before(async () => {
@@ -48,66 +44,22 @@ describe('the executed pages of the documentation @slow', function () {
     await mkdir(join(folder, 'bin'));
     await writeFile(join(folder, 'bin', 'npx'), NPX, { mode: 0o755 });
   });
-  after(async () => {
-    for (const prefix of prefixes) await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  /** The environment of a reader with a RabbitMQ in AMQP_URL. */
-  async function environment(): Promise<NodeJS.ProcessEnv> {
-    const { amqpUrl, managementUrl, prefix } = await testBroker();
-    prefixes.push(prefix);
-    return {
-      ...npmEnv,
-      AMQP_URL: amqpUrl,
-      AMQP_MANAGEMENT_URL: managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      PORT: String(await freePort(undefined, new Set())),
-      LOG_FORMAT: 'text',
-      NO_COLOR: '1',
-      npm_config_prefer_offline: 'true',
-      npm_config_update_notifier: 'false',
-      npm_config_audit: 'false',
-      npm_config_fund: 'false',
-    };
-  }
-
-  async function execute(page: string, text: string, cwd: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
-    const blocks = blocksOf(text);
-    const project = await runPage(blocks, { cwd, env: { ...(await environment()), ...more } });
-    executed.push({ page, project, blocks });
-    return project;
-  }
-
-  let machineMinutes = 0;
-  /** The project that getting-started creates; it is executed once. */
-  let started: Promise<string> | undefined;
-  const gettingStarted = () => (started ??= start());
-
-  async function start(): Promise<string> {
-    const empty = join(folder, 'empty');
-    await mkdir(empty);
-    const tarball = await packedPackage();
-    await cp(tarball, join(empty, basename(tarball)));
-    const page = await readFile(new URL(START, docs), 'utf8');
-    const began = performance.now();
-    const project = await execute(START, page, empty);
-    machineMinutes = (performance.now() - began) / 60_000 + BROKER_MINUTES;
-    return project;
-  }
+  after(() => rm(folder, { recursive: true, force: true }));
 
   it(`${START} creates a fleet in an empty folder and adds a worker`, async () => {
-    expect(await readdir(join(await gettingStarted(), 'workers'))).to.include('loyalty');
+    const started = await startedProject();
+    executed.push(started);
+    expect(await readdir(join(started.project, 'workers'))).to.include('loyalty');
   });
 
   it(`${START} takes at most ${MINUTES} minutes`, async () => {
     const { reading, copying } = minutesOfReader(await readFile(new URL(START, docs), 'utf8'));
     // the same on every machine
     expect(reading + copying, 'the reader').to.be.at.most(MINUTES - MACHINE_MINUTES);
-    await gettingStarted();
-    const sum = reading + copying + machineMinutes;
+    const machine = (await startedProject()).minutes + BROKER_MINUTES;
+    const sum = reading + copying + machine;
     const [load = 0] = loadavg();
-    const shown = [sum, reading, copying, machineMinutes].map((minutes) => minutes.toFixed(1));
+    const shown = [sum, reading, copying, machine].map((minutes) => minutes.toFixed(1));
     console.log(`      ${shown[0]} min: reading ${shown[1]}, copying ${shown[2]}, machine ${shown[3]}, load ${load}`);
     // The machine is compared only if no other work slows it down. Dividing the time by the load would be a guess.
     if (load <= availableParallelism()) expect(sum, 'the reader and an idle machine').to.be.at.most(MINUTES);
@@ -116,7 +68,7 @@ describe('the executed pages of the documentation @slow', function () {
   for (const name of GUIDES) {
     const page = `guides/${name}`;
     it(`${page} continues with the project of ${START}`, async () => {
-      const project = await gettingStarted();
+      const { project } = await startedProject();
       const copy = join(folder, name);
       await mkdir(copy);
       for (const entry of await readdir(project)) {
@@ -127,7 +79,9 @@ describe('the executed pages of the documentation @slow', function () {
       // npm would install through the link, into the project of getting-started
       if (text.includes('npm install')) await cp(from, to, { recursive: true, verbatimSymlinks: true });
       else await symlink(from, to);
-      await execute(page, text, copy, { PATH: [join(folder, 'bin'), npmEnv.PATH].join(delimiter) });
+      const blocks = blocksOf(text);
+      const env = { ...(await environmentOfReader()), PATH: [join(folder, 'bin'), npmEnv.PATH].join(delimiter) };
+      executed.push({ page, project: await runPage(blocks, { cwd: copy, env }), blocks });
     });
   }
 

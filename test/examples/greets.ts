@@ -21,7 +21,9 @@ export async function expectGreeting({ program, dataDir, flotilla }: StartedFlee
   for (const stream of [program.stdout, program.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
   program.once('exit', () => early.abort(new Error(`the fleet ended: ${output}`)));
   await eventually('the fleet runs', () => output.includes('Flotilla is running'), { signal: early.signal });
-  const { pid: supervisor = 0, processes = [] } = (await readFleetState(dataDir)) ?? {};
+  const state = await readFleetState(dataDir);
+  if (state === undefined) throw new Error(`no fleet runs in ${dataDir}`);
+  const { pid: supervisor, processes } = state;
   try {
     const published = await flotilla('events', 'publish', 'visitor.arrived', '{"name": "Ada"}', '--json');
     const { id } = JSON.parse(published) as { id: string };
