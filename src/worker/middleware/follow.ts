@@ -27,10 +27,9 @@ async function followQuarantined(message: Message, event: EventEnvelope, context
   return moveToQuarantine(context, message, { event, error });
 }
 
-/** Whether the worker began to handle the message before: it is a retry, a parked message or a replayed dead letter, and
- *  precedes what is quarantined. */
-function isEarlier({ delivery, parked }: Message): boolean {
-  if (parked !== undefined) return true;
+/** Whether the worker began to handle the message before: it is a retry or a replayed dead letter, and precedes what is
+ *  quarantined. A message that was parked without an attempt does not. */
+function isEarlier({ delivery }: Message): boolean {
   const { headers } = delivery.properties;
   return headers[HEADERS.attempts] !== undefined || headers[HEADERS.replays] !== undefined;
 }

@@ -85,6 +85,24 @@ for (const kind of ['memory', 'rabbitmq']) {
       await eventually('nothing is parked', async () => (await parked()) === 0);
     });
 
+    it('quarantines what was parked behind an event of a newer version', async () => {
+      const handle = ({ n, attempt }: { n: number; attempt: number }) => {
+        if (n === 1 && attempt === 1) throw new Error('not now');
+      };
+      await steppers.start(stepper({ handle, delays: ['500ms'] }));
+      const newer = (message: OutgoingMessage) => ({
+        ...message,
+        body: Buffer.from(Buffer.from(message.body).toString().replace('step.taken:1', 'step.taken:9')),
+      });
+      for (const n of upTo(3)) await steppers.publish('a', n, n === 2 ? newer : undefined);
+      await eventually(
+        'two are quarantined',
+        async () => (await steppers.ready(steppers.names.newer('stepper'))) === 2,
+        { limit: 10_000 },
+      );
+      expect(stepsOf(await steppers.steps(), 'a')).to.deep.equal([1]);
+    });
+
     it('continues after the dead letter of an event', async () => {
       const handle = ({ n }: { n: number }) => {
         if (n === 2) throw new PermanentError('step.wrong', 'never');
