@@ -4,7 +4,7 @@ import { formatAge } from '../../../duration.js';
 import { messageOf } from '../../../errors.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
-import { hasEnded } from '../../../runtime/instance.js';
+import { hasEnded, isInstance } from '../../../runtime/instance.js';
 import { runDirOf, storePathOf } from '../../../runtime/place.js';
 import { neededLeases, type NeededLease } from '../../../runtime/stores/needed-leases.js';
 import { describeVacancy, VACANT_AFTER_TTLS } from '../../../store/leases/lease-ledger.js';
@@ -15,6 +15,8 @@ import type { Finding } from './finding.js';
 
 /** Of leases in the files of earlier releases, which do not contain it. */
 const DEFAULT_TTL_MS = 5_000;
+/** No process of the fleet acquires a lease for so long. */
+const LONGEST_TTL_MS = 60_000;
 /** A process that competes for a released lease acquires it within a second. */
 const RECHECK_DELAY_MS = 1_500;
 const RUNBOOK = 'see "Lease without a holder" in docs/operations/runbook.md';
@@ -49,14 +51,30 @@ async function examine(context: Context): Promise<{ findings: Finding[]; mayBeTa
     const now = Date.now();
     for (const lease of needed.filter((each) => each.service === service)) {
       const row = recorded.find(({ name }) => name === lease.name);
+      const foreign = foreignHolder(lease.name, row, now);
       const problem = problemOf(lease, row, now);
-      if (problem !== undefined) problems.push(warning(`${service}: ${problem}; ${remedyOf(lease)}`));
+      if (foreign !== undefined) problems.push(warning(`${service}: ${foreign}; ${RUNBOOK}`));
+      else if (problem !== undefined) problems.push(warning(`${service}: ${problem}; ${remedyOf(lease)}`));
       else if (row !== undefined && row.holder !== '') held += 1;
       mayBeTaken ||= lease.hasCandidate && (row === undefined || row.holder === '');
     }
   }
   const detail = held === 0 ? 'none held: no process of the fleet runs here' : `${held} held`;
   return { findings: problems.length === 0 ? [{ ok: true, detail }] : problems, mayBeTaken };
+}
+
+/** Describes a lease that no process of the fleet can have written, as it keeps all of them waiting; undefined if it is
+ *  not such a lease. */
+function foreignHolder(name: string, row: RecordedLease | undefined, now: number): string | undefined {
+  if (row === undefined || row.holder === '') return undefined;
+  const { holder, expires, ttl } = row;
+  if (isInstance(holder) && (ttl ?? DEFAULT_TTL_MS) <= LONGEST_TTL_MS) return undefined;
+  if (!isValidLease(row, now, DEFAULT_TTL_MS)) return undefined;
+  const left = formatAge(expires - now);
+  return (
+    `the lease ${name} was written by another program: holder ${holder}, for another ${left}; ` +
+    'no process of the fleet can take it until then'
+  );
 }
 
 /** Describes a lease without a live holder; undefined if it has one, if it is not needed now, or if it is changing

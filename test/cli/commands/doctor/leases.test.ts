@@ -120,4 +120,17 @@ describe('flotilla doctor and leases', function () {
       `WARN leases         ops: no process holds the lease relay, although its process runs here; ${RUNBOOK}`,
     ]);
   });
+
+  it('reports a lease that another program has written, which no process can take', async () => {
+    await startKeeper();
+    await stopAndChange(
+      "UPDATE flotilla_leases SET holder = 'intruder', ttl = 86400000, expires = ?",
+      Date.now() + 86_000_000,
+    );
+    const [line, ...others] = await leases();
+    expect(others).to.deep.equal([]);
+    expect(line)
+      .to.match(/^WARN leases +ops: the lease relay was written by another program: holder intruder, for another 23h; /)
+      .and.include(RUNBOOK);
+  });
 });
