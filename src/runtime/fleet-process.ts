@@ -10,6 +10,7 @@ import { createLogger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { configuredBroker } from './broker/broker-address.js';
+import { topologySettings } from './fleet/topology-settings.js';
 import { enabledWorkers } from './fleet/enabled-workers.js';
 import { storeRegistry } from './stores/existing-stores.js';
 import { openFleetBroker, type FleetBroker } from './broker/fleet-broker.js';
@@ -125,7 +126,14 @@ async function assemble(
       const program = { library: libraryVersion(), ...(config.commit !== undefined && { commit: config.commit }) };
       const contracts = processContractsOf(fleet, own, program);
       lifetime.atEnd(
-        await registerProcess({ dir: runDirOf(place), ...record, pid: process.pid, startedAt, contracts }),
+        await registerProcess({
+          dir: runDirOf(place),
+          ...record,
+          pid: process.pid,
+          startedAt,
+          contracts,
+          settings: topologySettings(config),
+        }),
       );
       logger.info('Ready', { url: record.url });
     },

@@ -14,8 +14,10 @@ import * as retrying from '../../src/cli/commands/retrying.js';
 import * as status from '../../src/cli/commands/status/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../src/cli/commands/unrouted.js';
+import { loadConfig } from '../../src/config/load-config.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { registerProcess } from '../../src/observability/processes/process-registry.js';
+import { topologySettings } from '../../src/runtime/fleet/topology-settings.js';
 import {
   publishDeadLetters,
   deadLetterMessage,
@@ -327,6 +329,35 @@ describe('operator commands', function () {
     } finally {
       await remove();
       server.close();
+    }
+  });
+
+  it('compares no topology with settings that the running fleet does not have', async () => {
+    await run('topology', 'apply');
+    await place.createStores('ops');
+    const registration = {
+      dir: join(folder, 'run'),
+      role: 'keeper' as const,
+      workers: [],
+      url: 'http://127.0.0.1:1',
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+    };
+    const settings = topologySettings(loadConfig(env));
+    const remove = await registerProcess({ ...registration, settings });
+    try {
+      env['RETRY_DELAYS'] = '3s,7s';
+      const line = "this shell's RETRY_DELAYS differs from the fleet's: 3s,7s here, not set in its processes";
+      const { out } = await run('status');
+      expect(out).to.contain(`WARNING: ${line}\n`).and.not.contain('ALARM').and.not.contain('Queue without use');
+      expect((await run('topology', 'plan')).said).to.contain(line);
+      const refused = await run('topology', 'remove', '--surplus');
+      expect(refused.code).to.equal(2);
+      expect(refused.said).to.match(/^config\.invalid: /m).and.contain(line);
+      await registerProcess({ ...registration, settings: { ...settings, RETRY_DELAYS: '3s,7s' } });
+      expect((await run('status')).out).to.contain('ALARM: bindings are missing').and.not.contain(line);
+    } finally {
+      await remove();
     }
   });
 

@@ -192,6 +192,7 @@ describe('fleet status', function () {
             ...status,
             ...changed,
             brokerUrl: 'amqp://somewhere',
+            differentSettings: [],
             signingKey: 'ab12cd34',
             sagas: [],
             quarantined: [],

@@ -18,9 +18,13 @@ const record = z.object({
 /** A process of the fleet on this machine. */
 export type ProcessRecord = z.infer<typeof record>;
 
-const registration = record.extend({ contracts: processContracts.optional().catch(undefined) });
+const registration = record.extend({
+  contracts: processContracts.optional().catch(undefined),
+  /** The values of the variables that decide what the fleet declares in the broker. */
+  settings: z.record(z.string(), z.string()).optional().catch(undefined),
+});
 
-/** A process with what it reads and writes; undefined for a process of an earlier release. */
+/** A process with what it reads and writes, and its settings; both undefined for a process of an earlier release. */
 export type ProcessRegistration = z.infer<typeof registration>;
 
 /** Registers this process in `dir`, so that other processes on the machine find its health URL. Returns a function that

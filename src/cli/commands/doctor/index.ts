@@ -20,6 +20,7 @@ import { describeDisabled, requireSettings } from '../../shared/check-settings.j
 import { runDirOf } from '../../../runtime/place.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { describeDifference, differentSettings } from '../../../runtime/fleet/topology-settings.js';
 import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
 import { checkLeases } from './check-leases.js';
@@ -99,8 +100,10 @@ async function checkAddon(): Promise<Finding> {
   }
 }
 
-async function checkConfiguration({ config }: Context): Promise<Finding> {
-  return { ok: true, detail: `valid; data in ${config.dataDir}` };
+async function checkConfiguration(context: Context): Promise<Finding[]> {
+  const different = await differentSettings(context);
+  if (different.length === 0) return [{ ok: true, detail: `valid; data in ${context.config.dataDir}` }];
+  return different.map((each) => ({ ok: true, warning: true, detail: describeDifference(each) }));
 }
 
 /** Without a key, any publisher in the virtual host can forge any message. */

@@ -8,6 +8,7 @@ import {
 } from '../../../observability/fleet-status.js';
 import { UNUSABLE_QUEUE } from '../../../observability/broker/queue-numbers.js';
 import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
+import { describeDifference, hasOtherQueues } from '../../../runtime/fleet/topology-settings.js';
 import { table } from '../../shared/output/print-list.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
 import type { OpenSagas } from '../sagas/open-counts.js';
@@ -44,13 +45,15 @@ export function statusLines(
   const lines = [
     `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
     ...(status.signingKey === null ? ['WARNING: messages are not signed; see flotilla doctor'] : []),
+    ...status.differentSettings.map((each) => `WARNING: ${describeDifference(each)}`),
     ...(broker?.findings ?? []).map(({ kind, detail }) => `${kind === 'alarm' ? 'ALARM' : 'WARNING'}: ${detail}`),
     ...(isTableKnown ? ['', ...workerTable(workers, { width, now })] : []),
   ];
   const notes = [
     ...(unreachable && processes.length === 0 ? ['No process of the fleet runs on this machine.'] : []),
     ...(isTableKnown ? [] : ['The state of the queues is not known.']),
-    ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
+    ...(!hasOtherQueues(status.differentSettings) &&
+    workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
       : missingBindingLines(missingBindings ?? [])),
     ...sagas.flatMap(sagaLines),

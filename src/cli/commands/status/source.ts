@@ -19,6 +19,7 @@ import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
 import type { Store } from '../../../store/store.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
+import { differentSettings, hasOtherQueues, type DifferentSetting } from '../../../runtime/fleet/topology-settings.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { operatorPlace, withSession } from '../../shared/session.js';
 import { FleetSession } from '../../../runtime/operator/fleet-session.js';
@@ -33,6 +34,9 @@ import { missingBindingNames } from '../topology/wanted.js';
 export interface Status extends FleetStatus {
   /** Without its password. */
   brokerUrl: string;
+  /** The variables with another value here than in the running processes. If the fleet has other queues therefore,
+   *  the topology is not compared. */
+  differentSettings: DifferentSetting[];
   /** The id of the key that signs messages; null if they are not signed. */
   signingKey: string | null;
   sagas: OpenSagas[];
@@ -115,6 +119,7 @@ export function createStatusSource(context: Context): StatusSource {
       const opened = session;
       const queues = opened.queues();
       const records = await readProcesses(runDirOf(context));
+      const different = await differentSettings(context);
       const [processes, kept, sagas, waiting, ordering, management, { broker: open, unreachable }, { amqpUrl }] =
         await Promise.all([
           Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
@@ -141,11 +146,13 @@ export function createStatusSource(context: Context): StatusSource {
         limit: REQUEST_TIMEOUT_MS,
         ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
       });
-      const [abandoned, missingBindings] = await Promise.all([
-        open && withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open)),
-        // null if the management API did not respond to the first request
-        status.broker && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
-      ]);
+      const [abandoned, missingBindings] = hasOtherQueues(different)
+        ? []
+        : await Promise.all([
+            open && withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open)),
+            // null if the management API did not respond to the first request
+            status.broker && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
+          ]);
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
@@ -160,12 +167,13 @@ export function createStatusSource(context: Context): StatusSource {
         status: {
           ...status,
           brokerUrl,
+          differentSettings: different,
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
           quarantined: valueOf(waiting) ?? [],
           ordering: valueOf(ordering) ?? [],
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
-          missingBindings: missingBindings && valueOf(missingBindings),
+          missingBindings: missingBindings ? valueOf(missingBindings) : null,
           unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
           problems,
         },

@@ -9,6 +9,7 @@ import { registerPermissions } from './permissions.js';
 import { registerRemove } from './remove.js';
 import { registerTakeOver } from './take-over.js';
 import { withSession } from '../../shared/session.js';
+import { describeDifference, differentSettings } from '../../../runtime/fleet/topology-settings.js';
 import { wantedTopology } from './wanted.js';
 
 interface Flags {
@@ -35,6 +36,8 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
+  // no error: a change of the settings may be planned before the processes have it
+  for (const each of await differentSettings(context)) context.say(describeDifference(each));
   const differences = await withSession(context, async (session) => {
     const wanted = wantedTopology(session);
     const broker = await session.broker('read');

@@ -13,6 +13,7 @@ import { withSession } from '../../shared/session.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
+import { requireFleetSettings } from '../../../runtime/fleet/topology-settings.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
@@ -48,6 +49,7 @@ export function registerRemove(topology: Command, context: Context): void {
 
 async function runRemove(workers: readonly string[], flags: Flags, context: Context): Promise<void> {
   if (workers.length > 0 === (flags.surplus === true)) throw new UsageError('give names of workers, or --surplus');
+  await requireFleetSettings(context);
   await withSession(context, async (session) => {
     const broker = await session.broker(flags.yes === true ? 'write' : 'read');
     const found = await abandonedQueues(session, broker);

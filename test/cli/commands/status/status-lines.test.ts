@@ -57,6 +57,7 @@ function notesOf(changed: Partial<Status>, unreachable = false): string[] {
     broker: null,
     problems: [],
     brokerUrl: 'amqp://somewhere',
+    differentSettings: [],
     signingKey: 'ab12cd34',
     sagas: [],
     quarantined: [],
