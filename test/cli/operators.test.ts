@@ -8,8 +8,11 @@ import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { bindingName } from '../../src/broker/topology/binding-name.js';
-import type { Names } from '../../src/broker/topology/topology.js';
+import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
+import { registerKey } from '../../src/broker/signing/key-registration.js';
+import type { Names, Topology } from '../../src/broker/topology/topology.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
+import * as doctor from '../../src/cli/commands/doctor/index.js';
 import * as retrying from '../../src/cli/commands/retrying.js';
 import * as status from '../../src/cli/commands/status/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
@@ -55,7 +58,7 @@ describe('operator commands', function () {
   });
 
   const run = (...args: string[]) =>
-    runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
+    runCommand({ modules: [doctor, status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
   it('reading dead letters removes none from the broker and changes no store', async () => {
@@ -353,12 +356,32 @@ describe('operator commands', function () {
       expect((await run('topology', 'plan')).said).to.contain(line);
       const refused = await run('topology', 'remove', '--surplus');
       expect(refused.code).to.equal(2);
-      expect(refused.said).to.match(/^config\.invalid: /m).and.contain(line);
+      expect(refused.said)
+        .to.match(/^config\.invalid: /m)
+        .and.contain(line);
       await registerProcess({ ...registration, settings: { ...settings, RETRY_DELAYS: '3s,7s' } });
-      expect((await run('status')).out).to.contain('ALARM: bindings are missing').and.not.contain(line);
+      expect((await run('status')).out)
+        .to.contain('ALARM: bindings are missing')
+        .and.not.contain(line);
     } finally {
       await remove();
     }
+  });
+
+  it('status and doctor name the key of the fleet to a shell without a key', async () => {
+    await run('topology', 'apply');
+    await place.createStores('ops');
+    expect((await run('status')).out).to.contain('WARNING: messages are not signed');
+    const keys = parseFleetKeys('1'.repeat(32));
+    const apply = async (wanted: Topology) => void (await broker.applyTopology(wanted));
+    await registerKey(apply, names, keys, () => Promise.resolve());
+    const line = `this fleet signs with key ${keys.current.id}; this shell has no key: set FLEET_KEY as in the processes`;
+    expect((await run('status')).out)
+      .to.contain(`WARNING: ${line}\n`)
+      .and.not.contain('not signed');
+    expect((await run('doctor')).out)
+      .to.contain(`WARN signatures     ${line}\n`)
+      .and.not.contain('forge');
   });
 
   it('status leaves the table out while neither the broker nor a process reports anything', async () => {

@@ -194,6 +194,7 @@ describe('fleet status', function () {
             brokerUrl: 'amqp://somewhere',
             differentSettings: [],
             signingKey: 'ab12cd34',
+            fleetKey: null,
             sagas: [],
             quarantined: [],
             ordering: [],

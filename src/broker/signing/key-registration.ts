@@ -25,7 +25,7 @@ export async function registerKey(
   } catch (error) {
     if (!hasCode(error, 'broker.topology_conflict')) throw error;
     const holder = holderIn(error.message, names, keys.current.id);
-    if (holder === undefined || keys.find(holder) === undefined) throw mismatch(holder, keys);
+    if (holder === undefined || keys.find(holder) === undefined) throw mismatch(holder ?? 'unknown', keys);
     await replace();
     await apply(claim);
   }
@@ -38,14 +38,25 @@ export async function requireKey(
   names: Names,
   keys: FleetKeys | undefined,
 ): Promise<void> {
+  const other = await otherKey(broker, names, keys);
+  if (other !== undefined) throw mismatch(other, keys);
+}
+
+/** Resolves with the id of the key with which the fleet on this broker signs, if it is not among these; `unknown` if the
+ *  record cannot be read. Changes nothing. */
+export async function otherKey(
+  broker: Pick<Broker, 'planTopology'>,
+  names: Names,
+  keys: FleetKeys | undefined,
+): Promise<string | undefined> {
   const own = keys?.current.id ?? NO_KEY;
   const [found] = await broker.planTopology(registrationOf(names, own)).catch((error: unknown) => {
     if (hasCode(error, 'broker.not_permitted')) return []; // this user may not query it
     throw error;
   });
-  if (found?.problem !== 'conflict') return;
-  const holder = holderIn(found.detail, names, own);
-  if (holder === undefined || keys?.find(holder) === undefined) throw mismatch(holder, keys);
+  if (found?.problem !== 'conflict') return undefined;
+  const holder = holderIn(found.detail, names, own) ?? 'unknown';
+  return keys?.find(holder) === undefined ? holder : undefined;
 }
 
 const NO_KEY = 'none';
@@ -55,7 +66,7 @@ function holderIn(text: string, { fleetKey }: Names, own: string): string | unde
   return ids.map((word) => word.slice(fleetKey.length + 1, fleetKey.length + 9)).find((id) => id !== own.slice(0, 8));
 }
 
-function mismatch(holder = 'unknown', keys: FleetKeys | undefined): FlotillaError {
+function mismatch(holder: string, keys: FleetKeys | undefined): FlotillaError {
   const own = keys === undefined ? 'this one has none' : `this one signs with ${keys.current.id}`;
   return new FlotillaError('fleet.key_mismatch', `the fleet signs with key ${holder}, ${own}`);
 }

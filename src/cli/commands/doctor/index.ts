@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { readSandboxSettings } from '../../../config/worker-settings.js';
-import { requireKey } from '../../../broker/signing/key-registration.js';
+import { otherKey, requireKey } from '../../../broker/signing/key-registration.js';
 import { namesFor } from '../../../broker/topology/topology.js';
 import { probeBroker } from '../../../broker/rabbitmq/connection/probe.js';
 import { FlotillaError, messageOf, withRemedy } from '../../../errors.js';
@@ -16,6 +16,7 @@ import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { dataDirOf } from '../../../runtime/place.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
+import { withoutKey } from '../../shared/without-key.js';
 import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
 import { runDirOf } from '../../../runtime/place.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
@@ -112,7 +113,9 @@ async function checkSignatures(context: Context): Promise<Finding> {
   if (keys === undefined) {
     const willBeMade = config.amqpUrl === undefined && !existsSync(dataDirOf(context));
     if (willBeMade) return { ok: true, detail: '`up` creates a key in DATA_DIR' };
-    const detail = 'messages are not signed: any publisher in the virtual host can forge them; set FLEET_KEY';
+    const unsigned = 'messages are not signed: any publisher in the virtual host can forge them; set FLEET_KEY';
+    const id = await keyOfFleet(context);
+    const detail = id === undefined ? unsigned : withoutKey(id);
     return { ok: true, warning: true, detail };
   }
   const how = {
@@ -131,6 +134,18 @@ async function checkSignatures(context: Context): Promise<Finding> {
     await broker.close();
   }
   return { ok: true, warning: config.verifySignatures !== 'require', detail };
+}
+
+/** Resolves with the id of the key of the fleet on the broker; undefined if there is none, or no broker. */
+async function keyOfFleet(context: Context): Promise<string | undefined> {
+  const { amqpUrl, from } = await brokerAddress(context);
+  if (from === 'default' || (await probeBroker(amqpUrl)).failures.length > 0) return undefined;
+  const broker = await connectOperator(operatorPlace(context), 'read');
+  try {
+    return await otherKey(broker, namesFor(context.config.prefix), undefined);
+  } finally {
+    await broker.close();
+  }
 }
 
 async function checkFleet(context: Context): Promise<Finding> {

@@ -9,6 +9,7 @@ import {
 import { UNUSABLE_QUEUE } from '../../../observability/broker/queue-numbers.js';
 import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
 import { describeDifference, hasOtherQueues } from '../../../runtime/fleet/topology-settings.js';
+import { withoutKey } from '../../shared/without-key.js';
 import { table } from '../../shared/output/print-list.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
 import type { OpenSagas } from '../sagas/open-counts.js';
@@ -44,7 +45,7 @@ export function statusLines(
   const isTableKnown = !unreachable || workers.some(isKnown);
   const lines = [
     `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
-    ...(status.signingKey === null ? ['WARNING: messages are not signed; see flotilla doctor'] : []),
+    ...signatureLines(status),
     ...status.differentSettings.map((each) => `WARNING: ${describeDifference(each)}`),
     ...(broker?.findings ?? []).map(({ kind, detail }) => `${kind === 'alarm' ? 'ALARM' : 'WARNING'}: ${detail}`),
     ...(isTableKnown ? ['', ...workerTable(workers, { width, now })] : []),
@@ -80,6 +81,12 @@ export function statusLines(
     ),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+function signatureLines({ signingKey, fleetKey }: Status): string[] {
+  if (signingKey !== null) return [];
+  if (fleetKey === null) return ['WARNING: messages are not signed; see flotilla doctor'];
+  return [`WARNING: ${withoutKey(fleetKey)}`];
 }
 
 /** Queues without a leader are usually many, and have one cause: they are counted. */

@@ -1,6 +1,7 @@
 import { runDirOf } from '../../../runtime/place.js';
 import { maskedUrl } from '../../../config/secrets.js';
 import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
+import { otherKey } from '../../../broker/signing/key-registration.js';
 import type { Broker } from '../../../broker/broker.js';
 import { causeOfSilence } from '../../../broker/rabbitmq/connection/probe.js';
 import { groupDeadLetters } from '../../../dead-letters/storage/queries.js';
@@ -39,6 +40,9 @@ export interface Status extends FleetStatus {
   differentSettings: DifferentSetting[];
   /** The id of the key that signs messages; null if they are not signed. */
   signingKey: string | null;
+  /** The id of the key that signs the messages of the fleet, if this shell has no key; null if there is none or it is
+   *  unknown. */
+  fleetKey: string | null;
   sagas: OpenSagas[];
   /** Messages that wait for a release that reads them, in the stores on this machine. */
   quarantined: Quarantined[];
@@ -153,6 +157,10 @@ export function createStatusSource(context: Context): StatusSource {
             // null if the management API did not respond to the first request
             status.broker && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
           ]);
+      const fleetKey =
+        context.fleetKeys === undefined && open !== undefined
+          ? await withinLimit(REQUEST_TIMEOUT_MS, () => otherKey(open, opened.names, undefined))
+          : undefined;
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
@@ -169,6 +177,7 @@ export function createStatusSource(context: Context): StatusSource {
           brokerUrl,
           differentSettings: different,
           signingKey: context.fleetKeys?.current.id ?? null,
+          fleetKey: fleetKey === undefined ? null : (valueOf(fleetKey) ?? null),
           sagas: counted,
           quarantined: valueOf(waiting) ?? [],
           ordering: valueOf(ordering) ?? [],

@@ -59,6 +59,7 @@ function notesOf(changed: Partial<Status>, unreachable = false): string[] {
     brokerUrl: 'amqp://somewhere',
     differentSettings: [],
     signingKey: 'ab12cd34',
+    fleetKey: null,
     sagas: [],
     quarantined: [],
     ordering: [],
