@@ -96,14 +96,14 @@ function replaysOf(
   return `${count}, the last at ${last.at} by ${last.who} to the queue ${last.queue}: ${outcomeOf(last)}`;
 }
 
-function outcomeOf({ outcome, worker }: LastReplay): string {
+function outcomeOf({ outcome, worker, deadLetteredAs }: LastReplay): string {
   switch (outcome) {
     case 'handled':
       return `handled by ${worker}`;
     case 'not_handled':
       return `not handled by ${worker} yet`;
     case 'dead_lettered_again':
-      return 'dead-lettered again';
+      return `dead-lettered again${deadLetteredAs === null ? '' : ` as ${deadLetteredAs}`}`;
     case 'unknown':
       return `confirmed by the broker; this machine cannot read whether ${worker} handled it`;
   }

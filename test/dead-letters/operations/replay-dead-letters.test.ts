@@ -237,7 +237,11 @@ describe('stored dead letters', function () {
       await keep({ ...letter, properties: { ...letter.properties, headers } });
       expect(await last(true)).to.include({ worker: 'shipping', outcome: 'dead_lettered_again' });
       await replay();
-      expect(await last()).to.include({ worker: 'payment', outcome: 'unknown' });
+      expect(await last()).to.include({ worker: 'payment', outcome: 'unknown', deadLetteredAs: null });
+      const next = '00000000-0000-7000-8000-000000000002';
+      const again = { ...headers, [HEADERS.replays]: 2, [HEADERS.deadLetterId]: next };
+      await keep({ ...letter, properties: { ...letter.properties, headers: again } });
+      expect(await last()).to.include({ outcome: 'dead_lettered_again', deadLetteredAs: next });
     });
 
     it('stops after the current batch when it is interrupted', async () => {

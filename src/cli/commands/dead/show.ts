@@ -39,7 +39,7 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
     await reportWaiting(context, session);
     const deadLetter = await findDeadLetter(store, id);
     const trail = await auditOf(store.query, deadLetter.id);
-    const last = await lastReplay(deadLetter, trail, { names: session.names, handled: session.stores.handled });
+    const last = await lastReplay(deadLetter, trail, { store, names: session.names, handled: session.stores.handled });
     const shown = pii ? wholeDeadLetter(deadLetter) : maskedDeadLetter(deadLetter, session.definitions);
     if (json) {
       context.printJson({ ...shown, audit: trail, lastReplay: last }, 2);
