@@ -114,13 +114,14 @@ function checkVersion(
   { type, version, schema }: CommittedSchema,
 ): Finding[] {
   const kind: MessageKind = schema['x-kind'] === 'command' ? 'command' : 'event';
+  const definition = definitionOf(definitions, type);
+  const newest = definition?.latest;
   const place: Place = {
     ...{ type, version, kind, isWritten: true, old: { schema, root: schema } },
-    remedy: (rule, severity) => remedyOf(rule, severity, { type, version, kind }),
+    remedy: (rule, severity) => remedyOf(rule, severity, { type, version, kind, isNewest: version === newest }),
   };
   const found = (changed: Pick<Change, 'rule'> & Partial<Change>): Finding[] =>
     findingOf(place, { steps: [], ...RULES[changed.rule], ...changed });
-  const definition = definitionOf(definitions, type);
   if (definition === undefined) return found({ rule: 'type-removed' });
   if (definition.versions[version] === undefined) return found({ rule: 'version-removed' });
   if (definition.kind !== kind) return found({ rule: 'kind-changed', before: kind, after: definition.kind });
@@ -188,7 +189,7 @@ function reused(change: Change, earlier: readonly CommittedSchema[], root: JsonS
 function remedyOf(
   rule: RuleId,
   severity: Finding['severity'],
-  { type, version, kind }: { type: string; version: number; kind: MessageKind },
+  { type, version, kind, isNewest }: { type: string; version: number; kind: MessageKind; isNewest: boolean },
 ): string {
   if (rule === 'type-removed' || rule === 'version-removed')
     return 'Keep it while messages of it are stored or queued.';
@@ -199,7 +200,9 @@ function remedyOf(
   if (rule === 'field-renamed?') {
     return `Add version ${version + 1} of ${type} with the new name, and an upcaster that moves the value.`;
   }
-  return `Undo the change, and add version ${version + 1} of ${type} with an upcaster.`;
+  const undo = `Undo the change, and add version ${version + 1} of ${type} with an upcaster.`;
+  if (!isNewest) return undo;
+  return `${undo} If no process has written version ${version} yet: flotilla schemas write --replace ${type}@${version}`;
 }
 
 /** Returns the type and version of a published schema; undefined for a foreign document. */

@@ -53,7 +53,9 @@ describe('the gate', () => {
       backward: 'breaks',
       forward: 'ok',
       refusedStored: { orderId: 'text', items: [{ sku: 'text' }] },
-      remedy: 'Undo the change, and add version 2 of order.created with an upcaster.',
+      remedy:
+        'Undo the change, and add version 2 of order.created with an upcaster. ' +
+        'If no process has written version 1 yet: flotilla schemas write --replace order.created@1',
     });
     expect(finding).not.to.have.property('refusedWritten');
   });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readCommitted, writeCommitted } from '../../../contracts/committed.js';
 import { checkContracts, outdatedContracts } from '../../../contracts/contracts.js';
+import type { GateResult } from '../../../contracts/gate.js';
 import { readRetired } from '../../../contracts/retired.js';
 import { withoutNewest } from '../../../contracts/replace.js';
 import { MIN_SAMPLES } from '../../../contracts/samples.js';
@@ -42,7 +43,13 @@ async function runWrite({ replace }: { replace: string[] }, context: Context): P
   const result = checkContracts(contracts, committed, await readRetired(context.cwd));
   if (result.findings.length + result.sampleFindings.length > 0) {
     const errors = await reportResult(fleet, result, { outdated: [] }, context);
-    if (errors > 0) throw new CommandFailed('a change breaks readers');
+    if (errors > 0) {
+      const flags = [...new Set([...replace, ...newestRefused(definitions, result)])].map((each) => `--replace ${each}`);
+      if (flags.length > 1) {
+        context.say(`If no process has written these versions yet: flotilla schemas write ${flags.join(' ')}`);
+      }
+      throw new CommandFailed('a change breaks readers');
+    }
   }
   const outdated = outdatedContracts(contracts, committed);
   const written = await writeCommitted(context.cwd, outdated);
@@ -61,4 +68,11 @@ function requireNewest(definitions: Definitions, text: string): string {
   const newest = definitionOf(definitions, type)?.latest;
   if (version === String(newest)) return type;
   throw new UsageError(`--replace ${text}: only the newest version can be replaced, ${type}@${newest}`);
+}
+
+/** The newest versions whose changes break readers. */
+function newestRefused(definitions: Definitions, { findings }: GateResult): string[] {
+  return findings
+    .filter(({ severity, type, version }) => severity === 'error' && definitionOf(definitions, type)?.latest === version)
+    .map(({ type, version }) => `${type}@${version}`);
 }

@@ -55,7 +55,8 @@ describe('the command schemas', () => {
         '  why       Stored data do not have the field.',
         '  refused   stored by old code: {"id":"text"}',
         '  readers   payment, shipping',
-        '  remedy    Undo the change, and add version 2 of order.created with an upcaster.',
+        '  remedy    Undo the change, and add version 2 of order.created with an upcaster. ' +
+          'If no process has written version 1 yet: flotilla schemas write --replace order.created@1',
       ].join('\n'),
     );
     const written = await run({ currency: z.string() }, 'write');
@@ -87,6 +88,21 @@ describe('the command schemas', () => {
     expect((await inCents('check')).out).to.contain(': 0 errors');
   });
 
+  it('names the command that replaces all versions whose change is refused', async () => {
+    const write = (currency: z.ZodType, ...args: string[]) => {
+      const data = z.strictObject({ id: z.string(), currency });
+      const types = catalogue(baseCatalogue, { 'order.created': event({ 1: data }), 'user.added': event({ 1: data }) });
+      const fleet = defineFleet({ catalogue: types, workers: [] });
+      return runCommand({ modules: [schemas], fleet, env: {}, cwd }, ['schemas', 'write', ...args]);
+    };
+    await write(z.string());
+    const { code, said } = await write(z.int(), '--replace', 'user.added@1');
+    expect(code).to.equal(1);
+    const flags = ['--replace', 'user.added@1', '--replace', 'order.created@1'];
+    expect(said).to.contain(`flotilla schemas write ${flags.join(' ')}\n`);
+    expect(await write(z.int(), ...flags)).to.include({ code: 0 });
+  });
+
   it('prints the findings as JSON', async () => {
     await run({}, 'write');
     const { code, out } = await run({ currency: z.string() }, 'check', '--json');
@@ -107,7 +123,8 @@ describe('the command schemas', () => {
     expect(code).to.equal(1);
     expect(out.split('\n').slice(0, 2)).to.deep.equal([
       '::error file=schemas/order.created/1.json,title=field-added-required currency::Stored data do not have the field. ' +
-        'Undo the change, and add version 2 of order.created with an upcaster.',
+        'Undo the change, and add version 2 of order.created with an upcaster. ' +
+          'If no process has written version 1 yet: flotilla schemas write --replace order.created@1',
       '::error file=schemas/order.created/1.samples.json,title=sample-refused::currency: Invalid input: expected string, received undefined',
     ]);
   });
