@@ -24,7 +24,7 @@ export type Action =
   | { readonly compensate: CompensationCause }
   | { readonly reject: string };
 
-/** The reaction of a saga to a situation; `text` describes the situation in the table of docs/guides/sagas.md. */
+/** The reaction of a saga to a situation; `text` describes the situation in the table of docs/reference/saga-transitions.md. */
 interface Transition {
   readonly text: string;
   readonly actions: readonly Action[];

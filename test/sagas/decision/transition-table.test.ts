@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { sagaTransitions, stepTransitions, type Action } from '../../../src/sagas/decision/transitions.js';
 import type { SagaTrigger, StepTrigger } from '../../../src/sagas/decision/trigger.js';
 
-const page = new URL('../../../docs/guides/sagas.md', import.meta.url);
+const page = new URL('../../../docs/reference/saga-transitions.md', import.meta.url);
 const HEADER = '| Received | Situation | Recorded | Follow-up |\n| --- | --- | --- | --- |\n';
 
 const received: Record<SagaTrigger | StepTrigger, string> = {
@@ -56,7 +56,7 @@ function follows(action: Action | undefined): string {
   return 'reject' in action ? `rejected: ${action.reject}` : '';
 }
 
-/** The table in docs/guides/sagas.md: one row per transition, in the order of evaluation. */
+/** The table in docs/reference/saga-transitions.md: one row per transition, in the order of evaluation. */
 function table(): string {
   const rows = [...Object.entries(sagaTransitions), ...Object.entries(stepTransitions)].flatMap(([on, transitions]) =>
     transitions.map(({ text, actions }, index) => {
@@ -68,7 +68,7 @@ function table(): string {
   return `${HEADER}${rows.join('\n')}\n`;
 }
 
-describe('the table of state transitions in docs/guides/sagas.md', () => {
+describe('the table of state transitions in docs/reference/saga-transitions.md', () => {
   it('is generated from the transitions; run this test with UPDATE_DOCS=1 after changing them', () => {
     const text = readFileSync(page, 'utf8');
     const from = text.indexOf(HEADER);
