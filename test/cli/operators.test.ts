@@ -289,7 +289,9 @@ describe('operator commands', function () {
     expect(listed.out).to.contain('COMMAND');
     expect(listed.said).to.contain('ALARM');
     expect(await json('unrouted', 'replay')).to.include({ sent: 1, unrouted: 1 });
-    expect((await run('status')).out).to.contain('ALARM: commands that no worker binds: 1');
+    const alarming = await run('status');
+    expect(alarming.out).to.contain('ALARM: commands that no worker binds: 1');
+    expect(alarming.code).to.equal(1);
   });
 
   it('dead list shows stored dead letters while the broker is down', async () => {

@@ -50,7 +50,9 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'status',
     description:
-      'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready',
+      'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready; exit code 0 if ' +
+      'the broker and all stores were read, all processes of this machine are ready, and no line begins with ALARM; dead ' +
+      'letters and warnings do not change it',
     load: () => import('./status/index.js'),
   },
   {

@@ -30,21 +30,21 @@ export function register(program: Command, context: Context): void {
 }
 
 /** Prints the known values. Fails afterwards if the broker is unreachable, if nothing names it, if a store was not read,
- *  or if a process is not ready. */
+ *  if a process is not ready, or if there is an alarm. */
 async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
   const source = createStatusSource(context);
   try {
     const { status, unreachable } = await source.read();
+    const shown = { width: context.width, now: Date.now(), unreachable: unreachable !== undefined };
+    const lines = statusLines(status, shown);
     if (json) context.printJson(jsonOf(status), 2);
-    else {
-      const shown = { width: context.width, now: Date.now(), unreachable: unreachable !== undefined };
-      for (const line of statusLines(status, shown)) context.print(line);
-    }
+    else for (const line of lines) context.print(line);
     if (unreachable !== undefined) throw unreachable;
     if ((await brokerAddress(context)).from === 'default') throw new CommandFailed(notConfigured(context));
     requireAllRead(context, status.unread);
     // the output contains their reasons
     if (status.processes.some(({ health }) => health !== 'ready')) throw new CommandFailed('processes are not ready');
+    if (lines.some((line) => line.startsWith('ALARM: '))) throw new CommandFailed('there are alarms');
   } finally {
     await source.close();
   }
