@@ -130,7 +130,8 @@ export class SupervisedProcess {
       this.#faults.failed(
         'a process ended and is being restarted',
         { child: this.name, exitCode: how.code, signal: how.signal, error: how.error, in: formatDuration(delay) },
-        String(how.error ?? how.signal ?? how.code),
+        // each end with a longer delay is logged, also if the process was not ready in between
+        `${String(how.error ?? how.signal ?? how.code)} ${delay}`,
       );
       await sleep(delay, this.#stopping.signal);
       delay = Math.min(delay * 2, longest);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { SupervisedProcess } from '../../src/supervisor/child-process.js';
 import { eventually } from '../support/eventually.js';
@@ -32,5 +33,18 @@ describe('a process that ends', () => {
       await supervised.stop(5000);
     }
     expect(lines).to.have.length(2);
+  });
+
+  it('is reported with each longer delay if it is never ready', async () => {
+    const { logger, lines } = recordingLogger('warn');
+    const program = fileURLToPath(new URL('./support/ends-at-once.mjs', import.meta.url));
+    const supervised = new SupervisedProcess(
+      { name: 'email', program, args: [], env: {} },
+      { logger, onChange: () => undefined, onFatal: () => undefined, backoff: { first: 1, longest: 60_000 } },
+    );
+    supervised.start();
+    await eventually(() => lines.length > 2);
+    await supervised.stop(5000);
+    expect(lines.slice(0, 3).map((line) => line.in)).to.deep.equal(['1ms', '2ms', '4ms']);
   });
 });
