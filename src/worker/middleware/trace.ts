@@ -1,4 +1,5 @@
 import { messageOf, stackOf } from '../../errors.js';
+import { FaultLog } from '../../telemetry/fault-log.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/message.js';
@@ -23,20 +24,22 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, clock, 
   for (const counter of handled.values()) counter.inc(0);
   metrics.handlerSeconds.zero({ worker });
   const debug = logger.isDebugEnabled();
+  const returns = new FaultLog(logger, 'error', () => clock.elapsed());
   return async (message) => {
     inFlight.inc();
     let outcome: DeliveryOutcome = 'returned';
     try {
       outcome = await next(message);
+      // messages that were in progress at the error may still succeed
+      if (returns.isOpen && gate.errorPauseLeft === undefined) returns.recovered('Messages are handled again');
       if (debug) {
         logger.debug(outcome, { ...eventLogFields(message.event), attempt: message.attempt });
       }
     } catch (error) {
       // no other middleware published the message: it is requeued after a pause
-      logger.error(`Message returned to its queue: ${messageOf(error)}`, {
-        ...eventLogFields(message.event),
-        stack: stackOf(error),
-      });
+      const reason = messageOf(error);
+      const fields = { ...eventLogFields(message.event), stack: stackOf(error) };
+      returns.failed(`Message returned to its queue: ${reason}`, fields, reason);
       gate.pauseAfterError();
     }
     handled.get(outcome)?.inc();

@@ -1,5 +1,6 @@
 import { failpoint } from '../../../failpoints.js';
 import { FlotillaError } from '../../../errors.js';
+import { BoundedLog } from '../../../telemetry/bounded-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { ChangeOptions, Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
@@ -38,6 +39,9 @@ const GROUP_TIME_MS = 5;
  *  and each commit of fewer units would cost more than it saves. */
 const MIN_GROUP = 16;
 
+/** Between two log entries about the same cause of rolled back transactions. */
+const ROLLBACK_LOG_INTERVAL_MS = 60_000;
+
 export interface StepOptions extends ChangeOptions {
   /** As in `performStep`. */
   single: boolean;
@@ -58,12 +62,15 @@ export class Committer {
   #draining: Promise<void> | undefined;
   #closed = false;
   readonly #watchdog = new Watchdog();
+  readonly #rollbacks: BoundedLog;
 
   constructor(
     private readonly writer: Writer,
     private readonly lock: WriteLock,
     private readonly options: CommitterOptions,
-  ) {}
+  ) {
+    this.#rollbacks = new BoundedLog(options.logger, ROLLBACK_LOG_INTERVAL_MS);
+  }
 
   /** The number of units that have not settled. */
   get waiting(): number {
@@ -224,9 +231,10 @@ export class Committer {
   #abort(group: readonly WriteUnit[], error: unknown, culprit: WriteUnit | undefined): void {
     const cause = this.#noted(error);
     // a failure that ends the process is logged by the process
-    const { guard, logger } = this.options;
+    const { guard } = this.options;
     if (guard.failure === undefined) {
-      logger.error('store: transactions were rolled back', { units: group.length, error: String(cause) });
+      const fields = { units: group.length, error: String(cause) };
+      this.#rollbacks.log('error', fields.error, 'store: transactions were rolled back', fields);
     }
     for (const unit of group) {
       const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;

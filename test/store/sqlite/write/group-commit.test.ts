@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { newId } from '../../../../src/events/ids.js';
 import type { Store, Tx } from '../../../../src/store/store.js';
 import { codeOf, eventOf } from '../../../contract/store-events.js';
+import { recordingLogger } from '../../../support/recording-logger.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
 describe('group commit in SQLite', () => {
@@ -47,6 +48,20 @@ describe('group commit in SQLite', () => {
     await Promise.all(names.map((name) => store.append(name, 'any', [eventOf(name)])));
     const counts = await Promise.all(names.map(async (name) => (await store.read(name)).length));
     expect(counts).to.deep.equal(names.map((_, n) => (n % 2 === 0 ? 1 : 2)));
+  });
+
+  it('logs rolled back transactions once for each cause', async () => {
+    const { logger, lines } = recordingLogger();
+    const logged = await temp.open({ logger });
+    const sql = `CREATE TABLE parent (id INTEGER PRIMARY KEY);
+      CREATE TABLE child (id INTEGER PRIMARY KEY REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);`;
+    await logged.migrate('test', [{ name: 'family', sql }]);
+    for (let n = 0; n < 3; n++) {
+      expect(await codeOf(logged.transaction((tx) => tx.sql`INSERT INTO child (id) VALUES (1)`))).to.not.equal(
+        'resolved',
+      );
+    }
+    expect(lines.filter(({ message }) => message === 'store: transactions were rolled back')).to.have.length(1);
   });
 
   it('rejects work that ends the shared transaction', async () => {
