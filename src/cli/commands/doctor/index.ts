@@ -196,9 +196,11 @@ async function checkDisk(context: Context): Promise<Finding> {
   const problem = dataDirProblem(folder);
   if (problem !== undefined) return { ok: false, detail: `DATA_DIR ${config.dataDir} cannot be used: ${problem}` };
   while (!existsSync(folder)) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, bsize, blocks } = await statfs(folder);
   const free = bavail * bsize;
-  const detail = `${(free / 1e9).toFixed(1)} GB free for ${config.dataDir}`;
+  const percent = Math.floor((bavail / Math.max(1, blocks)) * 100);
+  const size = free < 1e9 ? `${Math.floor(free / 1e6)} MB` : `${(free / 1e9).toFixed(1)} GB`;
+  const detail = `${size} (${percent} %) free for ${config.dataDir}`;
   return {
     ok: free >= MIN_FREE_DISK_BYTES,
     detail: free >= MIN_FREE_DISK_BYTES ? detail : `${detail}; at least 0.5 GB is needed`,
