@@ -39,9 +39,11 @@ export function register(program: Command, context: Context): void {
         ['flotilla simulate orders --rate 5 --tokens tok_ok,tok_declined', 'half of the payments are declined'],
       ),
     )
-    .action((name: string | undefined, flags: Flags) =>
-      name === undefined ? runList(flags, context) : runSimulation(name, command.args.slice(1), flags, context),
-    );
+    .action((name: string | undefined, flags: Flags) => {
+      if (name === undefined) return runList(flags, context);
+      if (name.startsWith('-')) throw new UsageError(`unknown option ${name}; the name of a simulation comes first`);
+      return runSimulation(name, command.args.slice(1), flags, context);
+    });
 }
 
 async function runList({ json = false }: Flags, context: Context): Promise<void> {
