@@ -37,7 +37,10 @@ async function adopt(place: PartitionPlace): Promise<PartitionState | 'changed'>
     const adopted = { epoch: (known?.epoch ?? 0) + 1, size };
     await writePartitions(tx, worker, adopted);
     if (known !== undefined)
-      logger.warn('the broker has another number of partitions than the store; using it', { store: known.size, size });
+      logger.warn('the broker has another number of partitions than the store; using it', {
+        partitions: size,
+        expectedPartitions: known.size,
+      });
     return { ...adopted, moving: undefined };
   });
 }

@@ -106,7 +106,10 @@ export class PartitionConsumers {
     const defined = definition.ordering?.partitions ?? 1;
     const state = await adoptPartitions({ ...worker, worker: definition.name, defined });
     if (state.size !== defined && state.moving === undefined)
-      logger.info('the number of partitions differs from the definition of the worker', { size: state.size, defined });
+      logger.info('the number of partitions differs from the definition of the worker', {
+        partitions: state.size,
+        expectedPartitions: defined,
+      });
     return state;
   }
 
