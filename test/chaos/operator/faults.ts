@@ -113,11 +113,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
       await succeed(fleet, `sqlite3 data/payment.db "${update} WHERE name = 'relay'"`);
     },
     values: async () => ({ store: 'data/payment' }),
-    remedy: [
-      { words: 'end the processes of the store', done: (fleet) => signal(fleet, 'payment', 'SIGTERM') },
-      { command: 'sqlite3 <store>.db "DELETE' },
-      { words: 'start them', done: async () => undefined }, // `up` does
-    ],
+    remedy: [{ command: 'sqlite3 <store>.db "DELETE' }],
   },
   'missing worker': {
     // as the system does that lacks memory
