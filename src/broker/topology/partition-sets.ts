@@ -1,5 +1,5 @@
 import type { Broker } from '../broker.js';
-import { sizesOf, type Names, type SetSize, type Topology, type Variant, type WorkerQueues } from './topology.js';
+import { sizesOf, type Names, type SetSize, type Topology, type WorkerQueues } from './topology.js';
 
 /** The topology without variants: of each choice it contains the variant that the broker has, otherwise the preferred one. While
  *  the broker has two, it contains neither: the command that changes the number of partitions declares them. */
@@ -10,7 +10,7 @@ export async function withVariants(
   const { choices = [], ...resolved } = topology;
   let { exchanges, queues, bindings } = resolved;
   for (const variants of choices) {
-    const present = await presentOf(variants, hasExchange);
+    const present = await withExchange(variants, ({ exchange }) => exchange, hasExchange);
     const [chosen, other] = present.length === 0 ? variants : present;
     if (chosen === undefined || (present.length > 0 && other !== undefined)) continue;
     exchanges = [...exchanges, ...chosen.exchanges];
@@ -20,20 +20,24 @@ export async function withVariants(
   return { ...resolved, exchanges, queues, bindings };
 }
 
-async function presentOf(variants: readonly Variant[], hasExchange: Broker['hasExchange']): Promise<Variant[]> {
-  const has = await Promise.all(variants.map(({ exchange }) => hasExchange(exchange)));
-  return variants.filter((_, index) => has[index]);
+/** Those whose exchange the broker has. */
+async function withExchange<T>(
+  items: readonly T[],
+  exchangeOf: (item: T) => string,
+  hasExchange: Broker['hasExchange'],
+): Promise<T[]> {
+  const has = await Promise.all(items.map((item) => hasExchange(exchangeOf(item))));
+  return items.filter((_, index) => has[index]);
 }
 
 /** The sizes of the sets of partitions that a worker has in the broker: one, or two while their number changes. */
-export async function setsInBroker(
+export function setsInBroker(
   { hasExchange }: Pick<Broker, 'hasExchange'>,
   worker: string,
   sizes: readonly SetSize[],
   names: Names,
 ): Promise<SetSize[]> {
-  const has = await Promise.all(sizes.map((size) => hasExchange(names.partitions(worker, size))));
-  return sizes.filter((_, index) => has[index]);
+  return withExchange(sizes, (size) => names.partitions(worker, size), hasExchange);
 }
 
 /** The queues of a set. */
