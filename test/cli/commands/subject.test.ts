@@ -5,8 +5,7 @@ import { PermanentError } from '../../../src/errors.js';
 import { defineFleet } from '../../../src/fleet/define-fleet.js';
 import { runCommand } from '../../support/command.js';
 import { eventually } from '../../support/eventually.js';
-import { testBroker } from '../../support/rabbitmq.js';
-import { openSteppers, stepper, steps, type Steppers } from '../../worker/ordering/support/ordered.js';
+import { openSteppers, operatorEnv, stepper, steps, type Steppers } from '../../worker/ordering/support/ordered.js';
 
 const plain = steps.defineWorker({ name: 'plain', on: { 'step.taken': () => undefined } });
 const fleet = defineFleet({ catalogue: steps, workers: [stepper(), plain] });
@@ -20,13 +19,7 @@ describe('flotilla subject', function () {
 
   beforeEach(async () => {
     steppers = await openSteppers('rabbitmq');
-    const { amqpUrl, managementUrl } = await testBroker();
-    env = {
-      AMQP_URL: amqpUrl,
-      AMQP_MANAGEMENT_URL: managementUrl,
-      FLOTILLA_PREFIX: steppers.prefix,
-      DATA_DIR: steppers.folder,
-    };
+    env = await operatorEnv(steppers);
   });
   afterEach(() => steppers.close());
 

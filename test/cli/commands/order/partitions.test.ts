@@ -4,8 +4,7 @@ import { defineFleet } from '../../../../src/fleet/define-fleet.js';
 import { readPartitions } from '../../../../src/worker/ordering/partitions/partition-table.js';
 import { runCommand } from '../../../support/command.js';
 import { eventually } from '../../../support/eventually.js';
-import { testBroker } from '../../../support/rabbitmq.js';
-import { openSteppers, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
+import { openSteppers, operatorEnv, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
 
 const total = steps.defineWorker({ name: 'total', ordering: 'total', on: { 'step.taken': () => undefined } });
 const fleet = defineFleet({ catalogue: steps, workers: [stepper(), total] });
@@ -17,13 +16,7 @@ describe('flotilla order partitions set', function () {
 
   beforeEach(async () => {
     steppers = await openSteppers('rabbitmq');
-    const { amqpUrl, managementUrl } = await testBroker();
-    env = {
-      AMQP_URL: amqpUrl,
-      AMQP_MANAGEMENT_URL: managementUrl,
-      FLOTILLA_PREFIX: steppers.prefix,
-      DATA_DIR: steppers.folder,
-    };
+    env = await operatorEnv(steppers);
   });
   afterEach(() => steppers.close());
 

@@ -11,8 +11,7 @@ import { createMetrics } from '../../../../src/telemetry/metrics.js';
 import type { RunningWorker } from '../../../../src/worker/start.js';
 import { runCommand } from '../../../support/command.js';
 import { eventually } from '../../../support/eventually.js';
-import { testBroker } from '../../../support/rabbitmq.js';
-import { openSteppers, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
+import { openSteppers, operatorEnv, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
 
 const plain = steps.defineWorker({ name: 'plain', on: { 'step.taken': () => undefined } });
 const fleet = defineFleet({ catalogue: steps, workers: [stepper(), plain] });
@@ -26,13 +25,7 @@ describe('flotilla order status', function () {
   beforeEach(async () => {
     ends = [];
     steppers = await openSteppers('rabbitmq');
-    const { amqpUrl, managementUrl } = await testBroker();
-    env = {
-      AMQP_URL: amqpUrl,
-      AMQP_MANAGEMENT_URL: managementUrl,
-      FLOTILLA_PREFIX: steppers.prefix,
-      DATA_DIR: steppers.folder,
-    };
+    env = await operatorEnv(steppers);
   });
   afterEach(async () => {
     for (const end of ends) await end();

@@ -17,6 +17,7 @@ import { workerDefinitionOf, type Worker } from '../../../../src/worker/definiti
 import type { StartWorkerOptions } from '../../../../src/worker/prepare.js';
 import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
+import { testBroker } from '../../../support/rabbitmq.js';
 import { openBroker } from '../../support/open-broker.js';
 
 export const steps = catalogue(baseCatalogue, {
@@ -173,4 +174,10 @@ export async function openSteppers(kind: string): Promise<Steppers> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The environment of an operator's commands about the steppers, on RabbitMQ. */
+export async function operatorEnv({ prefix, folder }: Steppers): Promise<NodeJS.ProcessEnv> {
+  const { amqpUrl, managementUrl } = await testBroker();
+  return { AMQP_URL: amqpUrl, AMQP_MANAGEMENT_URL: managementUrl, FLOTILLA_PREFIX: prefix, DATA_DIR: folder };
 }
