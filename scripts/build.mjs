@@ -13,7 +13,7 @@ try {
   await ensureNode();
   await ensurePackages();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const tsc = join(root, 'node_modules/typescript-native/bin/tsc');
   process.exitCode = await attached(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
   if (process.exitCode === 0) {
     await bundle({ sourcemap: false });

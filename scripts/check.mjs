@@ -8,7 +8,14 @@ import { exitWith, seconds } from './step.mjs';
 const cache = join('node_modules', '.cache');
 /** The arguments of node for each check. The first is the program of a package, a script or an option. */
 const checks = {
-  types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
+  types: [
+    join('node_modules', 'typescript-native', 'bin', 'tsc'),
+    '-p',
+    '.',
+    '--incremental',
+    '--tsBuildInfoFile',
+    join(cache, 'tsc', 'check.tsbuildinfo'),
+  ],
   lint: ['eslint', '.', '--max-warnings=0', '--cache', '--cache-location', join(cache, 'eslint', '/')],
   format: [
     'prettier',
@@ -62,9 +69,9 @@ async function check(names) {
   return failed;
 }
 
-/** Returns an option or a script unchanged, and the path of a package's program otherwise. */
+/** Returns an option or a path unchanged, and the path of a package's program otherwise. */
 function programOf(first) {
-  return first.startsWith('-') || first.startsWith('scripts') ? first : join(root, 'node_modules', '.bin', first);
+  return /^-|[\\/]/.test(first) ? first : join(root, 'node_modules', '.bin', first);
 }
 
 try {

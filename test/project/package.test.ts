@@ -91,13 +91,16 @@ describe('the package', function () {
 
   it('has types under nodenext and bundler for each subpath', async () => {
     await writeFile(join(shop, 'program.ts'), PROGRAM);
-    const tsc = (...options: string[]) => {
-      const tsc = ['node_modules/typescript/bin/tsc', '--ignoreConfig', '--noEmit', '--strict', '--types', 'node'];
-      return run(shop, process.execPath, [...tsc, '--lib', 'es2023,esnext.disposable', ...options, 'program.ts']);
+    const check = (compiler: string, ...options: string[]) => {
+      const strict = ['--ignoreConfig', '--noEmit', '--strict', '--types', 'node', '--lib', 'es2023,esnext.disposable'];
+      const tsc = join(compiler, 'bin', 'tsc');
+      return run(shop, process.execPath, [tsc, ...strict, ...options, 'program.ts']);
     };
+    const six = join('node_modules', 'typescript');
+    const seven = join(root, 'node_modules', 'typescript-native');
     // with every reachable declaration file: none needs a package that is not installed
-    expect(await tsc('--module', 'nodenext')).to.equal('');
-    expect(await tsc('--module', 'esnext', '--moduleResolution', 'bundler', '--skipLibCheck')).to.equal('');
+    expect(await check(six, '--module', 'nodenext')).to.equal('');
+    expect(await check(seven, '--module', 'esnext', '--moduleResolution', 'bundler', '--skipLibCheck')).to.equal('');
     await rm(join(shop, 'program.ts'));
   });
 
