@@ -60,6 +60,19 @@ describe('the in-memory store', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
+  it('reports no events of work that was rolled back', async () => {
+    const reports: unknown[] = [];
+    const store = open({ onCommit: ({ events }) => reports.push(events.length) });
+    await store.append('x/1', 'none', [eventOf('x/1')]);
+    const failing = store.transaction(async (tx) => {
+      await tx.append('x/2', 'none', [eventOf('x/2')]);
+      throw new Error('rolled back');
+    });
+    expect(await failing.catch((error: unknown) => String(error))).to.equal('Error: rolled back');
+    expect(reports).to.deep.equal([1, 0]);
+    await store.close();
+  });
+
   it('reports the new events and the next timer of a commit before the commit resolves', async () => {
     const reports: unknown[] = [];
     const store = open({

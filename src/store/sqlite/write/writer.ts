@@ -36,6 +36,7 @@ export class Writer {
   /** The topics of `Tx.notify` in this transaction; also those of units that were rolled back. */
   readonly notified = new Set<string>();
   #marks: number[] = [];
+  #appendedBefore = 0;
 
   constructor(
     readonly db: Connection,
@@ -97,6 +98,7 @@ export class Writer {
   savepoint(): void {
     this.#statements.savepoint.run();
     this.#marks = this.#caches.map((cache) => cache.mark());
+    this.#appendedBefore = this.events.appended;
   }
 
   release(): void {
@@ -106,6 +108,7 @@ export class Writer {
   undoToSavepoint(): void {
     this.#statements.undo.run();
     this.#statements.release.run();
+    this.events.appended = this.#appendedBefore;
     for (const [index, cache] of this.#caches.entries()) cache.forgetSince(this.#marks[index] ?? 0);
   }
 
