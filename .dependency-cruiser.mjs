@@ -29,6 +29,7 @@ const layers = [
   'event-log',
   'projections',
   'sagas',
+  'windows',
   'worker',
   'client',
   'dead-letters',

@@ -512,6 +512,33 @@ export const errors = {
     remedy: 'Wait for the other rebuild to end, or stop it.',
   },
 
+  // windows
+  'windows.bad_definition': {
+    disposal: 'fatal',
+    message: 'Invalid window definition',
+    remedy: 'Correct the definition.',
+  },
+  'windows.changed': {
+    disposal: 'fatal',
+    message: 'The window definition differs from that of the stored state',
+    remedy: 'Increment its version; the new version starts with empty state beside the old one.',
+  },
+  'windows.time_ahead': {
+    disposal: 'reject',
+    message: 'The time of the event is more than 5 minutes ahead of the clock',
+    remedy: 'Correct the clock of the publisher.',
+  },
+  'windows.bad_key': {
+    disposal: 'reject',
+    message: 'The key of the event is not one line of 1 to 256 characters',
+    remedy: 'Correct `key` of the window definition, or validate the data where it is published.',
+  },
+  'windows.fold_failed': {
+    disposal: 'reject',
+    message: 'The window definition cannot take the event: its key or its fold failed',
+    remedy: 'Correct the definition with a new version, or validate the data where it is published.',
+  },
+
   // the log, the journal and replays
   'log.gap': {
     disposal: 'retry',

@@ -37,6 +37,8 @@ export type Failpoint =
   | 'projection.committed' // a batch committed
   | 'projection.rebuilt' // the new model is complete, not yet swapped
   | 'projection.swapped' // swapped, the old tables not yet dropped
+  | 'windows.applied' // state, results and position written, not yet committed
+  | 'windows.committed' // a transaction of windows committed
   | 'replay.confirmed' // history sent and confirmed, checkpoint not yet stored
   | 'topology.message_moved' // a message of an abandoned queue confirmed elsewhere, not yet acked
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done

@@ -39,6 +39,13 @@ export { readStream, type AggregateReader, type Loaded, type StreamReader } from
 export { projectionLag, type ProjectionLag } from './projections/projection-lag.js';
 export type { Projection, ProjectionTx } from './projections/definition.js';
 
+// Windows
+export { hopping, sliding, tumbling, type WindowShape } from './windows/shapes.js';
+export { windowResult, type WindowData } from './windows/window-result.js';
+export type { Windows } from './windows/definition.js';
+export { statistics, type Statistics, type StatisticsSummary } from './windows/statistics/statistics.js';
+export { quantiles, type Quantiles } from './windows/statistics/quantiles.js';
+
 // Sagas
 export type {
   CompensationOptions,

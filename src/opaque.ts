@@ -1,8 +1,8 @@
 declare const kind: unique symbol;
 
-type Kind = 'worker' | 'projection' | 'saga';
+type Kind = 'worker' | 'projection' | 'saga' | 'windows';
 
-/** The public handle of a worker, projection or saga: its name. The definition behind it is internal to the library. */
+/** The public handle of a worker, projection, saga or window computation: its name. The definition behind it is internal to the library. */
 export interface Opaque<K extends Kind> {
   readonly name: string;
   /** Exists only in types: a projection is not accepted in place of a worker. */

@@ -13,6 +13,7 @@ import { base, joinDefinitions, type BaseDefinitions, type DataOf, type Definiti
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { projectionDefiner, type DefineProjection } from '../projections/define-projection.js';
+import { windowsDefiner, type DefineWindows } from '../windows/define-windows.js';
 import { sagaDefiner } from '../sagas/definition/define-saga.js';
 import type { DefineSaga } from '../sagas/definition/types.js';
 import { workerDefiner } from '../worker/definition/define-worker.js';
@@ -33,6 +34,7 @@ export interface Catalogue<D extends Definitions> {
   readonly defineWorker: DefineWorker<D>;
   readonly defineProjection: DefineProjection<D>;
   readonly defineSaga: DefineSaga<D>;
+  readonly defineWindows: DefineWindows<D>;
   /** Types a decider by the events that it may decide: `decider('order.created', 'order.cancelled')({ … })`. */
   readonly decider: <const T extends TypeName<D>>(
     ...events: readonly T[]
@@ -105,6 +107,7 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
     defineWorker: workerDefiner(definitions),
     defineProjection: projectionDefiner(definitions),
     defineSaga: sagaDefiner(definitions),
+    defineWindows: windowsDefiner(definitions),
     decider:
       (...events) =>
       (decider) => ({ ...decider, events }),

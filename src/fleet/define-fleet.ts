@@ -78,7 +78,7 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
   readonly sandbox?: SandboxDeclaration<SandboxSettings>;
 }
 
-/** Defines a fleet. Throws `fleet.invalid` if two workers or two projections have the same name, if a worker has the
+/** Defines a fleet. Throws `fleet.invalid` if two workers, two projections or two versions of one window computation have the same name, if a worker has the
  *  name or the store of another part of the fleet, if one that orders by 'sequence' handles only some types of an aggregate, if a projection handles a type that its store never contains, or if
  *  a command is handled by no worker or by several. */
 export function defineFleet<
@@ -99,6 +99,7 @@ export function defineFleet<
   checkReserved(fleet);
   checkProjections(fleet);
   checkProjectedTypes(fleet);
+  checkWindows(fleet);
   checkSagas(fleet);
   checkCommands(fleet);
   checkSources(fleet);
@@ -228,6 +229,20 @@ function checkProjections({ workers }: Fleet): void {
       const other = keepers.get(name);
       if (other !== undefined)
         throw new FlotillaError('fleet.invalid', `${other} and ${worker} both run the projection ${name}`);
+      keepers.set(name, worker);
+    }
+  }
+}
+
+/** Two workers with the same windows would share a checkpoint in one store, or emit the same results from two. */
+function checkWindows({ workers }: Fleet): void {
+  const keepers = new Map<string, string>();
+  for (const { name: worker, windows } of workers.map(workerDefinitionOf)) {
+    for (const each of windows) {
+      const name = `${each.name}@${each.version}`;
+      const other = keepers.get(name);
+      if (other !== undefined)
+        throw new FlotillaError('fleet.invalid', `${other} and ${worker} both compute the windows ${name}`);
       keepers.set(name, worker);
     }
   }

@@ -7,30 +7,32 @@ import type { Fleet } from './define-fleet.js';
 /** A part of a fleet that receives messages. */
 export interface Reader {
   name: string;
-  kind: 'worker' | 'projection' | 'saga';
+  kind: 'worker' | 'projection' | 'saga' | 'windows';
   /** The worker that runs it. */
   worker: string;
   /** The versions in which it receives the messages of a type, ascending. */
   reads: Record<string, number[]>;
 }
 
-/** The workers that handle a message type, with the versions that they request (`audit@1`), and the projections that it
- *  updates, sorted by name. */
+/** The workers that handle a message type, with the versions that they request (`audit@1`), and the projections and windows
+ *  that it updates, sorted by name. */
 export function readersOf({ workers }: Fleet, type: string): string[] {
   const definitions = workers.map(workerDefinitionOf);
   const projections = definitions.flatMap((worker) => worker.projections);
+  const windows = definitions.flatMap((worker) => worker.windows);
   return [
     ...definitions.filter(({ handlerOf }) => handlerOf.has(type)).map((worker) => readerName(worker, type)),
     ...projections.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
+    ...windows.filter(({ foldOf }) => foldOf.has(type)).map(({ name }) => name),
   ].sort();
 }
 
-/** The worker, its projections and its sagas, as far as they receive messages. */
+/** The worker, its projections, its windows and its sagas, as far as they receive messages. */
 export function readersIn(definition: WorkerDefinition): Reader[] {
-  const { name: worker, definitions, projections, sagas } = definition;
+  const { name: worker, definitions, projections, windows, sagas } = definition;
   const latest = (types: Iterable<string>) =>
     Object.fromEntries([...types].map((type) => [type, [definitions[type]?.latest ?? 1]]));
-  const own = typesRead({ ...definition, projections: [] });
+  const own = typesRead({ ...definition, projections: [], windows: [] });
   const readers: Reader[] = [
     {
       name: worker,
@@ -44,6 +46,7 @@ export function readersIn(definition: WorkerDefinition): Reader[] {
       worker,
       reads: latest(handlerOf.keys()),
     })),
+    ...windows.map(({ name, foldOf }): Reader => ({ name, kind: 'windows', worker, reads: latest(foldOf.keys()) })),
     ...sagas.map((saga): Reader => ({ name: saga.name, kind: 'saga', worker, reads: latest(messageTypesOf(saga)) })),
   ];
   return readers.filter(({ reads }) => Object.keys(reads).length > 0);
@@ -56,7 +59,7 @@ export interface VersionReader {
   as: number;
 }
 
-/** The workers and projections that read messages of a version, sorted by name. Sagas receive theirs from their
+/** The workers, projections and windows that read messages of a version, sorted by name. Sagas receive theirs from their
  *  worker. */
 export function readersOfVersion({ workers, catalogue }: Fleet, type: string, version: number): VersionReader[] {
   const readableFrom = catalogue.definitions[type]?.readableFrom[version];

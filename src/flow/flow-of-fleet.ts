@@ -11,7 +11,7 @@ import { compare, type Flow, type Part } from './model.js';
 /** A saga has finitely many steps and attempts: what it reads after its start moves it forward or is noted. */
 const SAGA_ENDS = 'a saga has finitely many steps and attempts';
 
-/** Returns the flow of a fleet, as its workers, sagas, projections and routes declare it. The journal, which stores every
+/** Returns the flow of a fleet, as its workers, sagas, windows, projections and routes declare it. The journal, which stores every
  *  message, is not a part of it. */
 export function flowOf(fleet: Fleet): Flow {
   const parts = [
@@ -64,11 +64,23 @@ function routesOf({ settings, routes }: NonNullable<Fleet['api']>): readonly Rou
 }
 
 function workerParts(worker: WorkerDefinition): Part[] {
-  const { name, store: service, handlersEmit: emits, handlersRead: reads, cycles, sagas, projections } = worker;
+  const {
+    name,
+    store: service,
+    handlersEmit: emits,
+    handlersRead: reads,
+    cycles,
+    sagas,
+    projections,
+    windows,
+  } = worker;
   const own = { worker: name, service };
   return [
     partOf({ ...own, kind: 'worker', name, emits, reads, cycles }),
     ...sagas.map((saga) => sagaPart(saga, own)),
+    ...windows.map(({ name: window, foldOf, emits: result }) =>
+      partOf({ ...own, kind: 'windows', name: window, emits: [result], reads: [...foldOf.keys()] }),
+    ),
     ...projections.map(({ name: projection, handlerOf }) =>
       partOf({ ...own, kind: 'projection', name: projection, reads: [...handlerOf.keys()] }),
     ),

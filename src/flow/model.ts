@@ -1,5 +1,5 @@
 /** What a part of a fleet is. `outside`: a publisher outside the fleet that its types allow. */
-export type PartKind = 'route' | 'api' | 'worker' | 'saga' | 'projection' | 'keeper' | 'outside';
+export type PartKind = 'route' | 'api' | 'worker' | 'saga' | 'windows' | 'projection' | 'keeper' | 'outside';
 
 /** A part of a fleet that emits or reads messages. */
 export interface Part {
@@ -9,7 +9,7 @@ export interface Part {
   readonly name: string;
   /** The service to whose store it appends, and from whose store a projection reads; a source for `outside`. */
   readonly service: string;
-  /** The worker that runs it, for workers, sagas and projections. */
+  /** The worker that runs it, for workers, sagas, windows and projections. */
   readonly worker?: string;
   /** Sorted. */
   readonly emits: readonly string[];

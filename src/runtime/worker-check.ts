@@ -1,5 +1,6 @@
 import type { StreamConsumerState } from '../event-log/consumers/stream-consumer.js';
 import type { ProjectionState } from '../projections/status.js';
+import type { WindowsState } from '../windows/reader/run-windows.js';
 import type { SagaCount } from '../sagas/queries.js';
 import type { CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
@@ -26,6 +27,7 @@ export function workerCheck(
     stuck,
     log,
     projections,
+    windows,
   } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
@@ -41,6 +43,7 @@ export function workerCheck(
     ...(hasQueue(definition) ? queue : []),
     ...(log === undefined ? [] : [readingOf(log)]),
     ...projections.map(progressOf),
+    ...windows.map(windowsOf),
     ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
   return { ok: consuming && !stuck && full.length === 0, detail: parts.join(', '), ...timesOf(state) };
@@ -57,6 +60,12 @@ function timesOf({ openFor, pausedFor }: WorkerState): Pick<CheckResult, 'since'
 
 function readingOf({ status, offset, alarms }: StreamConsumerState): string {
   return [`log ${status}, done up to ${offset}`, ...alarms].join('; ');
+}
+
+function windowsOf({ name, version, status, watermark, open, alarms }: WindowsState): string {
+  const time =
+    watermark === undefined ? 'no event yet' : `watermark ${new Date(watermark).toISOString()}, ${open} open`;
+  return [`${name}@${version} ${status}${status === 'reading' ? `, ${time}` : ''}`, ...alarms].join('; ');
 }
 
 function progressOf({ name, status, behind, stop }: ProjectionState): string {

@@ -245,6 +245,31 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['saga'] as const,
       registers,
     }),
+    windowLate: new Counter({
+      name: 'flotilla_window_late_total',
+      help: 'Events that arrived after their window had been closed, by outcome; outcome "refused": events without usable data, key or time',
+      labelNames: ['window', 'outcome'] as const,
+      registers,
+    }),
+    windowLateness: new Histogram({
+      name: 'flotilla_window_lateness_seconds',
+      help: 'By how much late events missed the grace period of their window',
+      labelNames: ['window'] as const,
+      buckets: [0.1, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400],
+      registers,
+    }),
+    windowResults: new Counter({
+      name: 'flotilla_window_results_total',
+      help: 'Emitted results; kind "correction": of a closed window, again',
+      labelNames: ['window', 'kind'] as const,
+      registers,
+    }),
+    windowDelay: new Gauge({
+      name: 'flotilla_window_watermark_delay_seconds',
+      help: 'How far the watermark is behind the wall clock; reported by the process that computes the windows',
+      labelNames: ['window'] as const,
+      registers,
+    }),
     logOffset: new Gauge({
       name: 'flotilla_log_offset',
       help: 'Offset up to which the worker has read the log',

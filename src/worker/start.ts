@@ -1,5 +1,6 @@
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
+import { runWindows, type WindowsState } from '../windows/reader/run-windows.js';
 import { consumeQueue, type QueueState } from './consumption/consume-queue.js';
 import { hasQueue } from './definition/queues.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
@@ -9,6 +10,8 @@ export interface WorkerState extends QueueState {
   name: string;
   /** One entry per projection. */
   projections: readonly ProjectionState[];
+  /** One entry per window computation. */
+  windows: readonly WindowsState[];
 }
 
 /** The state of a worker without a queue. */
@@ -36,13 +39,14 @@ export interface RunningWorker {
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Starts a worker on existing topology: migrates its store, runs `setup` and `bootstrap`, then starts its projections
- *  and consumers. Rejects with the error of `setup`, or with `config.invalid` if the settings do not match their
+/** Starts a worker on existing topology: migrates its store, runs `setup` and `bootstrap`, then starts its projections,
+ *  windows and consumers. Rejects with the error of `setup`, or with `config.invalid` if the settings do not match their
  *  schema. */
 export async function startWorker(definition: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
   const worker = await prepareWorker(definition, options);
   const { name } = definition;
   const projections = await runProjections(definition.projections, { ...worker, now: worker.clock.now });
+  const windows = await runWindows(definition.windows, { ...worker, stream: worker.names.log });
   const queue = hasQueue(definition) ? consumeQueue(worker) : undefined;
   const stream = definition.consumeStream?.({ ...worker, stream: worker.names.log, worker: name });
 
@@ -53,11 +57,13 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       ...(queue?.state() ?? NO_QUEUE),
       ...(stream !== undefined && { log: stream.state() }),
       projections: projections.state(),
+      windows: windows.state(),
     }),
     caughtUp: projections.caughtUp,
     async stop(deadline) {
       await queue?.stop(deadline);
       await stream?.stop();
+      await windows.stop();
       await projections.stop();
       await definition.teardown(worker.use);
     },

@@ -116,6 +116,11 @@ export const commands: readonly CommandEntry[] = [
     description: 'list and rebuild read models, skip an event',
     load: () => import('./projections/index.js'),
   },
+  {
+    name: 'windows',
+    description: 'inspect windows, late and refused events',
+    load: () => import('./windows/index.js'),
+  },
   { name: 'sagas', description: 'inspect, retry and compensate sagas', load: () => import('./sagas/index.js') },
   {
     name: 'replay',

@@ -105,12 +105,15 @@ export class ConsumerSession {
     this.#checkpoint = await logCheckpoint(store.query, worker);
   }
 
-  /** Yields the entries after a position, verified to continue from it, until the session ends. */
-  follow(options: Pick<FollowVerifiedOptions, 'from' | 'batchSize'>): AsyncGenerator<LogPart, void> {
+  /** Yields the entries after a position, verified to continue from it, until the session ends or `signal` aborts. */
+  follow(
+    options: Pick<FollowVerifiedOptions, 'from' | 'batchSize'> & Partial<Pick<FollowVerifiedOptions, 'signal'>>,
+  ): AsyncGenerator<LogPart, void> {
     const { broker, stream, patience } = this.options;
+    const { signal } = options;
     return followVerified(broker, stream, {
       ...options,
-      signal: this.signal,
+      signal: signal === undefined ? this.signal : AbortSignal.any([this.signal, signal]),
       ...(patience !== undefined && { patience }),
     });
   }

@@ -8,6 +8,7 @@ const SHAPES: Readonly<Record<Box['kind'], string>> = {
   keeper: 'box',
   worker: 'box',
   saga: 'box3d',
+  windows: 'tab',
   projection: 'cylinder',
   types: 'note',
 };

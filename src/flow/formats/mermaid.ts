@@ -8,6 +8,7 @@ const SHAPES: Readonly<Record<Box['kind'], readonly [string, string]>> = {
   keeper: ['[', ']'],
   worker: ['[', ']'],
   saga: ['[[', ']]'],
+  windows: ['[/', '/]'],
   projection: ['[(', ')]'],
   types: ['>', ']'],
 };

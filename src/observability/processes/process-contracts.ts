@@ -12,11 +12,11 @@ export const processContracts = z.object({
   }),
   /** The first and the latest version of each type in its catalogue; it writes the latest. */
   types: z.record(z.string(), z.tuple([version, version])),
-  /** Its workers with their projections and sagas, and the versions in which each of them receives the messages of a type. */
+  /** Its workers with their projections, windows and sagas, and the versions in which each of them receives the messages of a type. */
   readers: z.array(
     z.object({
       name: z.string(),
-      kind: z.enum(['worker', 'projection', 'saga']),
+      kind: z.enum(['worker', 'projection', 'saga', 'windows']),
       reads: z.record(z.string(), z.array(version)),
     }),
   ),

@@ -4,6 +4,7 @@ import { OPS_STORE } from '../../fleet/reserved-names.js';
 import type { ProcessRecord } from '../../observability/processes/process-registry.js';
 import { RELAY } from '../../outbox/relay.js';
 import { projectionLease } from '../../projections/run.js';
+import { versionName } from '../../windows/definition.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
 /** A lease in the store of a service that one process of the fleet holds. */
@@ -30,8 +31,9 @@ export function neededLeases(
   for (const { name, store } of workers) relays.set(store, relays.get(store) === true || running(name));
   return [
     ...[...relays].map(([service, hasCandidate]) => ({ service, name: RELAY, hasCandidate })),
-    ...workers.flatMap(({ name, store: service, from, projections }) => {
+    ...workers.flatMap(({ name, store: service, from, projections, windows }) => {
       const leases = projections.map((projection) => projectionLease(projection.name));
+      leases.push(...windows.map((each) => streamLease(versionName(each))));
       if (from === 'log') leases.push(streamLease(name));
       return leases.map((lease) => ({ service, name: lease, hasCandidate: running(name) }));
     }),

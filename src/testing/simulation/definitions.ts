@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
-/** The workers in the form of a simulation: without projections, and with a queue also for workers with `from: 'log'`,
+/** The workers in the form of a simulation: without projections and windows, and with a queue also for workers with `from: 'log'`,
  *  which receive the same events in a less favorable order. Throws `config.invalid` for a worker that consumes the
  *  stream directly or handles messages in order, and for duplicate names. */
 export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
@@ -22,7 +22,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
         `${definition.name} handles messages in order, which is not simulated; leave it out`,
       );
     }
-    return { ...definition, from: 'queue', projections: [] };
+    return { ...definition, from: 'queue', projections: [], windows: [] };
   });
 }
 

@@ -20,7 +20,7 @@ export function checkDefinition(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
   const takesNothing = worker.consumeStream === undefined && worker.handlers.length === 0;
-  if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
+  if (takesNothing && worker.projections.length + worker.windows.length === 0) throw fail('it handles nothing');
   if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
   if (worker.sagas.length > 0 && worker.from === 'log')
     throw fail('sagas need a queue: from the log they would process all of history again');

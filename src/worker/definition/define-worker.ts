@@ -11,6 +11,7 @@ import { projectionDefinitionOf } from '../../projections/definition.js';
 import { sagaDefinitionOf } from '../../sagas/definition/define-saga.js';
 import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
+import { windowsDefinitionOf } from '../../windows/definition.js';
 import { checkDefinition } from './check-definition.js';
 import { dispatchTable } from './dispatch-table.js';
 import type { OrderingOptions, WorkerOptions } from './options.js';
@@ -54,6 +55,7 @@ function erase<
 >(definitions: D, options: WorkerOptions<D, E, S, U, P, A>): WorkerDefinition {
   const { circuitBreaker = {} } = options;
   const sagas = (options.sagas ?? []).map(sagaDefinitionOf);
+  const windows = (options.windows ?? []).map(windowsDefinitionOf);
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
     .map(([key, handle]) => ({ ...parseHandlerKey(key), handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
@@ -66,7 +68,7 @@ function erase<
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>([...handlersEmit, ...sagas.flatMap(emittedBy)]),
+    emits: new Set<string>([...handlersEmit, ...sagas.flatMap(emittedBy), ...windows.map(({ emits }) => emits)]),
     handlersEmit,
     aggregates: options.aggregates ?? [],
     handlersRead: [...dispatch.handlerOf].filter(([, handle]) => handle !== routedToSaga).map(([type]) => type),
@@ -76,6 +78,7 @@ function erase<
     ...(options.replay && { replay: options.replay }),
     ...(options.reset && { reset: options.reset }),
     projections: (options.projections ?? []).map(projectionDefinitionOf),
+    windows,
     sagas,
     sagasOf: sagasByType(sagas),
     handlers,

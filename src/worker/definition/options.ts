@@ -6,6 +6,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Handler, TypeName } from '../../events/handler-types.js';
 import type { Projection } from '../../projections/definition.js';
 import type { Saga } from '../../sagas/definition/types.js';
+import type { Windows } from '../../windows/definition.js';
 import type { Migration, Sql, Tx } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 
@@ -157,8 +158,8 @@ export interface WorkerOptions<
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
   /** Releases the resources that `setup` acquired; runs after the drain. */
   teardown?: (use: Use) => Promise<void> | void;
-  /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas and `aggregates`
-   *  need not be listed. */
+  /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas, windows and
+   *  `aggregates` need not be listed. */
   emits?: readonly E[];
   /** The deciders on which its handlers execute commands with `ctx.execute` and `tx.execute`, which emit their events.
    *  `{ ...order, emits: ['order.status_changed'] }`: its commands emit only these of them. */
@@ -180,13 +181,16 @@ export interface WorkerOptions<
   reset?: (tx: { sql: Sql }) => Promise<void>;
   /** The projections that it updates from the events of its store. */
   projections?: readonly Projection[];
+  /** The windows that it computes from the log of all events. Their state is in its store, to which their results are
+   *  appended. */
+  windows?: readonly Windows[];
   /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas
    *  share. */
   sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. The most specific handler runs, with the event in its latest version. A key
    *  such as `order.created@1` requests a version: it handles events of that version and of older ones, which are
-   *  upcast to it, unless another key requests a version between. Optional for a worker with `projections` or
-   *  `sagas`. */
+   *  upcast to it, unless another key requests a version between. Optional for a worker with `projections`,
+   *  `windows` or `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
   /** Returns whether the worker acts on an event. Other events are acknowledged without an inbox row and without a
    *  commit, which costs less than a handler that does nothing. Must depend on the event alone. Not for sagas.

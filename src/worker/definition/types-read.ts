@@ -11,9 +11,12 @@ export interface TypeRead {
   latest: boolean;
 }
 
-/** What a worker reads by its handlers, sagas and projections, sorted by type. */
+/** What a worker reads by its handlers, sagas, projections and windows, sorted by type. */
 export function typesRead(worker: WorkerDefinition): TypeRead[] {
-  const projected = new Set(worker.projections.flatMap(({ handlerOf }) => [...handlerOf.keys()]));
+  const projected = new Set([
+    ...worker.projections.flatMap(({ handlerOf }) => [...handlerOf.keys()]),
+    ...worker.windows.flatMap(({ foldOf }) => [...foldOf.keys()]),
+  ]);
   return [...new Set([...worker.handlerOf.keys(), ...projected])].sort().map((type) => {
     const newest = worker.definitions[type]?.latest ?? 1;
     const latest = projected.has(type) || handlesLatest(worker, type);

@@ -8,6 +8,7 @@ import type { ServiceStores } from '../../store/service-stores.js';
 import { unwrapDefinition, type Opaque } from '../../opaque.js';
 import type { ProjectionDefinition } from '../../projections/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
+import type { WindowsDefinition } from '../../windows/definition.js';
 import type { Migration, Sql } from '../../store/store.js';
 import type { HandlerKey } from '../../events/handler-keys.js';
 import type { TypeName } from '../../events/handler-types.js';
@@ -57,7 +58,7 @@ export interface WorkerDefinition {
   readonly settings: z.ZodObject;
   readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
   readonly teardown: (use: unknown) => Promise<void> | void;
-  /** Every type that it emits, also by its sagas. */
+  /** Every type that it emits, also by its sagas and windows. */
   readonly emits: ReadonlySet<string>;
   /** The types that its handlers emit. */
   readonly handlersEmit: readonly string[];
@@ -72,6 +73,7 @@ export interface WorkerDefinition {
   readonly replay?: 'idempotent' | 'reset';
   readonly reset?: (tx: { sql: Sql }) => Promise<void>;
   readonly projections: readonly ProjectionDefinition[];
+  readonly windows: readonly WindowsDefinition[];
   readonly sagas: readonly SagaDefinition[];
   /** The sagas that receive a type. */
   readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;

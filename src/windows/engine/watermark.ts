@@ -1,0 +1,85 @@
+/** The progress of one source of events. */
+export interface SourceProgress {
+  /** The highest event time seen. */
+  newest: number;
+  /** When its last event arrived. */
+  seenAt: number;
+}
+
+export interface StoredWatermark {
+  /** Undefined before the first event. */
+  value: number | undefined;
+  sources: ReadonlyMap<string, SourceProgress>;
+  /** When the last event arrived. */
+  seenAt: number | undefined;
+}
+
+/** Idle sources have no effect on the watermark, and are forgotten when there are more sources than this. */
+const MAX_IDLE_SOURCES = 100;
+
+/** The time before which no more events are expected. It never moves back. It is the minimum over the active sources of
+ *  (newest event time − grace). A source from which nothing has arrived for `idleAfter` is not active; if none is, the
+ *  watermark is the wall clock − grace − idleAfter, so that the last window closes too. All times in milliseconds. */
+export class Watermark {
+  #value: number;
+  #seenAt: number | undefined;
+  readonly #sources: Map<string, SourceProgress>;
+
+  constructor(
+    private readonly options: { grace: number; idleAfter: number },
+    stored: StoredWatermark = { value: undefined, sources: new Map(), seenAt: undefined },
+  ) {
+    this.#value = stored.value ?? -Infinity;
+    this.#seenAt = stored.seenAt;
+    this.#sources = new Map(stored.sources);
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  /** The latest arrival of an event. */
+  get seenAt(): number | undefined {
+    return this.#seenAt;
+  }
+
+  get stored(): StoredWatermark {
+    const value = Number.isFinite(this.#value) ? this.#value : undefined;
+    return { value, sources: this.#sources, seenAt: this.#seenAt };
+  }
+
+  /** Records an event that arrived at `at`, and advances the watermark. */
+  observe(source: string, time: number, at: number): void {
+    const known = this.#sources.get(source);
+    if (known === undefined) {
+      this.#sources.set(source, { newest: time, seenAt: at });
+      if (this.#sources.size > MAX_IDLE_SOURCES) this.#forgetIdle(at);
+    } else {
+      known.newest = Math.max(known.newest, time);
+      known.seenAt = Math.max(known.seenAt, at);
+    }
+    this.#seenAt = Math.max(this.#seenAt ?? at, at);
+    this.advanceTo(this.at(at));
+  }
+
+  /** The value that it has at a time of the wall clock if no event arrives until then. */
+  at(now: number): number {
+    const { grace, idleAfter } = this.options;
+    let oldest = Infinity;
+    for (const { newest, seenAt } of this.#sources.values()) {
+      if (now - seenAt < idleAfter) oldest = Math.min(oldest, newest);
+    }
+    if (oldest !== Infinity) return Math.max(this.#value, oldest - grace);
+    return this.#seenAt === undefined ? this.#value : Math.max(this.#value, now - grace - idleAfter);
+  }
+
+  advanceTo(value: number): void {
+    this.#value = Math.max(this.#value, value);
+  }
+
+  #forgetIdle(now: number): void {
+    for (const [source, { seenAt }] of this.#sources) {
+      if (now - seenAt >= this.options.idleAfter) this.#sources.delete(source);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { SerialQueue } from '../../concurrency/serial-queue.js';
+import { sleep } from '../../concurrency/sleep.js';
+import { errorOf, messageOf } from '../../errors.js';
+import type { ConsumerSession } from '../../event-log/consumers/stream-consumer.js';
+import { BEFORE_FIRST, type LogPosition } from '../../event-log/positions/position.js';
+import type { LogPart } from '../../event-log/reading/follow-verified.js';
+import type { WindowsDefinition } from '../definition.js';
+import { FoldFailure, MAX_AHEAD_MS, type Arrival } from '../engine/engine.js';
+import { WindowProcessor } from '../processor.js';
+import { decodeEntry } from './decode-entry.js';
+import { LogEnd } from './log-end.js';
+import type { RunWindowsOptions } from './options.js';
+import { WindowsMetrics } from './windows-metrics.js';
+
+/** Milliseconds between two looks at the clock. */
+const TICK_INTERVAL_MS = 100;
+/** Events whose fold failed that are remembered. */
+const MAX_FAILURES = 1_000;
+const REMEDY = 'events are missing from the windows: compare with the stores of their services';
+
+export interface WindowsProgress {
+  /** Milliseconds since the epoch; undefined before the first event. */
+  watermark: number | undefined;
+  /** The number of starts of panes whose windows are not closed. */
+  open: number;
+}
+
+/** Reads the log for one definition, whenever this process leads. */
+export class WindowsSession {
+  readonly #metrics: WindowsMetrics;
+  readonly #failures = new Map<string, { code: string; message: string }>();
+  #processor: WindowProcessor<LogPosition> | undefined;
+  #arrivedAt = -Infinity;
+
+  constructor(
+    private readonly definition: WindowsDefinition,
+    private readonly options: RunWindowsOptions,
+  ) {
+    this.#metrics = new WindowsMetrics(definition.name, options.metrics);
+  }
+
+  progress(): WindowsProgress {
+    const { watermark, open } = this.#processor?.engine ?? { watermark: { value: -Infinity }, open: 0 };
+    return { watermark: Number.isFinite(watermark.value) ? watermark.value : undefined, open };
+  }
+
+  /** Works until the session ends. */
+  async run(session: ConsumerSession): Promise<void> {
+    const { store, broker, stream, deriveId, clock } = this.options;
+    const processor = await WindowProcessor.open<LogPosition>({
+      ...{ store, definition: this.definition, deriveId, now: clock.now, position: session.checkpoint },
+      commit: async (position, write) => {
+        if (!session.isLeading()) return false;
+        await session.moveCheckpoint(position, write);
+        return session.checkpoint === position;
+      },
+      onWritten: (written) => {
+        this.#metrics.written(written);
+      },
+    });
+    this.#processor = processor;
+    this.#arrivedAt = processor.engine.watermark.seenAt ?? -Infinity;
+    session.reportOffset(session.checkpoint ?? BEFORE_FIRST);
+    const end = new LogEnd(broker, stream, clock.now);
+    const queue = new SerialQueue();
+    const over = new AbortController();
+    const failed: { error?: unknown } = {};
+    const ticking = this.#tickUntil(over.signal, { session, processor, end, queue }, (error) => {
+      failed.error = error;
+      over.abort();
+    });
+    try {
+      for await (const part of session.follow({ from: session.checkpoint, signal: over.signal })) {
+        if (!session.isLeading()) break;
+        await queue.run(() => this.#handle(part, { session, processor, end }));
+      }
+      await queue.settled();
+      if (failed.error === undefined) await processor.flush();
+    } catch (error) {
+      this.#remember(error);
+      throw error;
+    } finally {
+      over.abort();
+      await ticking;
+    }
+    if (failed.error !== undefined) throw errorOf(failed.error);
+  }
+
+  async #handle(part: LogPart, { session, processor, end }: Running): Promise<void> {
+    if (part.kind === 'resumed') end.interrupt();
+    if (part.kind === 'broken') {
+      end.interrupt();
+      session.alarms.raise(part.broken, REMEDY);
+      if (part.broken.kind === 'reset') {
+        await processor.flush();
+        await session.moveCheckpoint(BEFORE_FIRST);
+      }
+    }
+    if (part.kind !== 'entries') return;
+    const { verify, definitions, emitters } = this.options;
+    const options = { verify, definitions, emitters, failures: this.#failures };
+    const entries = part.entries.map((entry) => decodeEntry(this.definition, entry, options));
+    await processor.apply(entries, ({ time }) => this.#arrival(time, end.isLive));
+    end.read(part.entries.at(-1)?.offset ?? -1);
+  }
+
+  /** While history is read, the newest event time stands for the wall clock, so that sources become idle as they did
+   *  when the events were published. A time that is refused does not. */
+  #arrival(time: number, isLive: boolean): Arrival {
+    const now = this.options.clock.now();
+    if (isLive) this.#arrivedAt = now;
+    else if (time <= now + MAX_AHEAD_MS) this.#arrivedAt = Math.min(now, Math.max(this.#arrivedAt, time));
+    return { at: this.#arrivedAt, now };
+  }
+
+  /** Looks at the clock until the signal aborts. */
+  async #tickUntil(signal: AbortSignal, running: Running & { queue: SerialQueue }, fail: (error: unknown) => void) {
+    const { session, processor, end, queue } = running;
+    const { clock, logger } = this.options;
+    while (!signal.aborted && !session.signal.aborted) {
+      await sleep(TICK_INTERVAL_MS, signal, clock.after);
+      if (signal.aborted || !session.isLeading()) return;
+      const readUpTo = processor.position?.offset ?? BEFORE_FIRST.offset;
+      const now = clock.now();
+      if (!end.isLive || processor.engine.couldClose(now)) {
+        void end.ask(readUpTo).catch((error: unknown) => {
+          logger.warn('windows: the end of the log is not known', { error: messageOf(error) });
+        });
+      }
+      try {
+        await queue.run(async () => {
+          end.read(processor.position?.offset ?? BEFORE_FIRST.offset);
+          await processor.tick(end.complete);
+        });
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      this.#metrics.watermark(processor.engine.watermark.value, now);
+    }
+  }
+
+  /** The event is refused when the session starts again. */
+  #remember(error: unknown): void {
+    if (!(error instanceof FoldFailure)) return;
+    const { source, id } = error.input;
+    if (this.#failures.size >= MAX_FAILURES) this.#failures.clear();
+    this.#failures.set(`${source} ${id}`, { code: 'windows.fold_failed', message: messageOf(error.cause) });
+  }
+}
+
+interface Running {
+  session: ConsumerSession;
+  processor: WindowProcessor<LogPosition>;
+  end: LogEnd;
+}

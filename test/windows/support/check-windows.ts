@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { compare } from './compare.js';
+import { recompute, type ScriptStep } from './oracle.js';
+import { listingDefinition } from './readings.js';
+import { runScript } from './run-script.js';
+
+const T0 = Date.parse('2026-01-01T12:00:00Z');
+
+const step = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('event' as const),
+      source: fc.constantFrom('north', 'south', 'west'),
+      sensor: fc.constantFrom('a', 'b', 'c'),
+      wait: fc.integer({ min: 0, max: 4_000 }),
+      age: fc.oneof(
+        { weight: 6, arbitrary: fc.integer({ min: -1_000, max: 6_000 }) },
+        { weight: 3, arbitrary: fc.integer({ min: 0, max: 60_000 }) },
+        { weight: 1, arbitrary: fc.constantFrom(-400_000, 300_000) },
+      ),
+      repeats: fc.option(fc.nat(30), { freq: 10, nil: undefined }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('tick' as const), wait: fc.integer({ min: 0, max: 5_000 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('silence' as const), wait: fc.integer({ min: 1, max: 90_000 }) }),
+  },
+);
+
+const scenario = fc.record({
+  kind: fc.constantFrom('tumbling' as const, 'hopping' as const, 'sliding' as const),
+  late: fc.constantFrom('correct' as const, 'ignore' as const),
+  correctFor: fc.constantFrom('0s', '20s', '24h'),
+  grace: fc.constantFrom('0s', '5s'),
+  idleAfter: fc.constantFrom('10s', '30s'),
+  steps: fc.array(step, { minLength: 1, maxLength: 80 }),
+  batches: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }),
+  crashes: fc.array(fc.constantFrom('before' as const, 'after' as const, undefined), { minLength: 1, maxLength: 12 }),
+  crashesAlways: fc.boolean(),
+  cacheLimit: fc.constantFrom(2, 8, 1_000),
+  resultsPerTransaction: fc.constantFrom(1, 2, 500),
+});
+
+/** Compares windows with their plain recomputation for random scripts. Throws with the smallest script that differs. */
+export async function checkWindows({ seed, runs }: { seed: number; runs: number }): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ steps, batches, crashes, crashesAlways, ...options }) => {
+      const { cacheLimit, resultsPerTransaction, ...definitionOptions } = options;
+      const definition = listingDefinition(definitionOptions);
+      const script = scriptOf(steps);
+      const outcome = await runScript(definition, script, {
+        ...{ batches, cacheLimit, resultsPerTransaction },
+        // a commit that ends the process is made in the end, so that there is progress
+        crash: (commit) => (crashesAlways ? 'after' : crashes[commit - 1]),
+      });
+      compare(outcome, recompute(definition, script));
+    }),
+    { seed, numRuns: runs },
+  );
+}
+
+type Generated = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function scriptOf(steps: readonly Generated[]): ScriptStep[] {
+  let now = T0;
+  const script: ScriptStep[] = [];
+  for (const [index, each] of steps.entries()) {
+    now += each.wait;
+    if (each.kind !== 'event') {
+      script.push({ tick: now });
+      continue;
+    }
+    const { source, sensor, age, repeats } = each;
+    const earlier = repeats === undefined ? undefined : script[index - 1 - repeats];
+    if (earlier !== undefined && 'n' in earlier) script.push({ ...earlier, at: now });
+    else script.push({ n: index + 1, source, sensor, time: now - age, at: now });
+  }
+  return script;
+}

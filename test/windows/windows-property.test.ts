@@ -1,0 +1,8 @@
+import { seed } from '../support/seed.js';
+import { checkWindows } from './support/check-windows.js';
+
+describe('windows', () => {
+  it('equal a plain recomputation for random times, lateness, idle gaps, repeated events and restarts', async () => {
+    await checkWindows({ seed, runs: 150 });
+  }).timeout(60_000);
+});
