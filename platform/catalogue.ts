@@ -2,6 +2,7 @@ import { baseCatalogue, catalogue, type ContextOf, type DataOf } from 'flotilla'
 import { accountEvents } from './accounts/events.js';
 import { inventoryEvents } from './inventory/events.js';
 import { orderEvents } from './orders/events.js';
+import { statisticsEvents } from './statistics/events.js';
 import { fulfilmentEvents } from './orders/fulfilment/fulfilment-events.js';
 import { userEvents } from './users/events.js';
 
@@ -12,12 +13,14 @@ export const platform = catalogue(baseCatalogue, {
   ...inventoryEvents,
   ...fulfilmentEvents,
   ...accountEvents,
+  ...statisticsEvents,
 });
 
 // annotated, so that declaration files refer to the types of the catalogue instead of repeating them
 export const defineWorker: typeof platform.defineWorker = platform.defineWorker;
 export const defineProjection: typeof platform.defineProjection = platform.defineProjection;
 export const defineSaga: typeof platform.defineSaga = platform.defineSaga;
+export const defineWindows: typeof platform.defineWindows = platform.defineWindows;
 export const decider: typeof platform.decider = platform.decider;
 export const create: typeof platform.create = platform.create;
 

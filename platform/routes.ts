@@ -29,7 +29,7 @@ export const apiInfo = {
     { name: 'Orders', description: 'Orders, their history and their fulfilment' },
     { name: 'Accounts', description: 'Event-sourced accounts' },
     { name: 'Inventory', description: 'Stock of the warehouse' },
-    { name: 'Statistics', description: 'Totals and daily sales' },
+    { name: 'Statistics', description: 'Totals, daily sales, and orders by minute' },
   ],
 } satisfies Omit<ApiInfo, 'version'>;
 

@@ -2,7 +2,9 @@ import { defineRoute, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
+import { ordersPerMinute } from '../read-models/orders-per-minute.js';
 import { dailyPage, dailyQuery, listDailySales } from './list-daily-sales.js';
+import { listMinutes, minutesPage, minutesQuery } from './list-minutes.js';
 
 const tag = 'Statistics';
 
@@ -52,5 +54,19 @@ export const statisticsRoutes: Route[] = [
     responses: { 200: dailyPage },
     reads: [dailySales],
     handler: async ({ query, store }) => ({ status: 200, body: await listDailySales(store.query, query) }),
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/statistics/minutes',
+    operationId: 'listOrderMinutes',
+    tag,
+    summary: 'List created orders, revenue and average order value by minute',
+    description:
+      'Newest first, from a read model. A minute appears 5 seconds after its end, or 35 seconds if no order follows. An order that arrives later corrects it, with the next `revision`. Minutes without orders are left out.',
+    query: minutesQuery,
+    responses: { 200: minutesPage },
+    reads: [ordersPerMinute],
+    handler: async ({ query, store }) => ({ status: 200, body: await listMinutes(store.query, query) }),
   }),
 ];

@@ -1,9 +1,11 @@
 import { defineWorker } from '#platform/catalogue.js';
+import { ordersPerMinute } from '#platform/read-models/orders-per-minute.js';
+import { orderMetrics } from '#platform/statistics/order-metrics.js';
 import { dailySales } from '#platform/read-models/daily-sales.js';
 import { userStatistics } from '#platform/read-models/user-statistics.js';
 
-/** Updates the projections of `GET /statistics` and `GET /statistics/daily`, from the events of the store that it
- *  shares. */
+/** Updates the projections of `GET /statistics`, from the events of the store that it shares, and computes the metrics of
+ *  orders by minute. */
 export default defineWorker({
   name: 'analytics',
   store: 'core',
@@ -31,5 +33,6 @@ export default defineWorker({
       `,
     },
   ],
-  projections: [userStatistics, dailySales],
+  projections: [userStatistics, dailySales, ordersPerMinute],
+  windows: [orderMetrics],
 });
