@@ -8,6 +8,8 @@ export interface Clock {
   /** Milliseconds of a monotonic clock, for durations: unlike `now`, it does not jump when the system time is set. */
   elapsed: () => number;
   after: StartTimer;
+  /** Runs `work` at an interval in milliseconds, until it is cancelled. Keeps neither a process nor a simulation running. */
+  every: StartTimer;
 }
 
 /** The clock of the system. */
@@ -17,5 +19,9 @@ export const systemClock: Clock = {
   after: (milliseconds, work) => {
     const timer = setTimeout(work, milliseconds);
     return () => clearTimeout(timer);
+  },
+  every: (milliseconds, work) => {
+    const timer = setInterval(work, milliseconds).unref();
+    return () => clearInterval(timer);
   },
 };

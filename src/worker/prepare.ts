@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/broker.js';
+import type { Broker, Delivery } from '../broker/broker.js';
 import { namesFor, type Names } from '../broker/topology/topology.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import { systemClock, type Clock } from '../concurrency/clock.js';
@@ -24,6 +24,9 @@ import type { ParkingLimits } from './ordering/parking.js';
 import { quarantineMigrations } from './quarantine/quarantine-table.js';
 import type { Message } from './pipeline/message.js';
 import type { DeliveryOutcome } from './pipeline/settle.js';
+
+/** Notifications of changes may be lost. */
+const POLL_INTERVAL_MS = 5_000;
 
 /** What a worker runs with. */
 export interface StartWorkerOptions {
@@ -57,8 +60,12 @@ export interface StartWorkerOptions {
   verify?: VerifyPublisher | undefined;
   /** Milliseconds without a message after which a partition of an ordered worker is checked; `Infinity`: never. @default one minute */
   stallAfter?: number;
+  /** Milliseconds after which an ordered worker reads its store without a notification; `Infinity`: never. @default 5000 */
+  pollInterval?: number;
   /** @default the system clock */
   clock?: Clock;
+  /** From 0 to 1. @default Math.random */
+  random?: () => number;
   /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */
   abandonAfterTimeouts?: number;
   /** @default 10,000 messages of the worker, 1,000 of a key */
@@ -69,6 +76,8 @@ export interface StartWorkerOptions {
   onFatal?: (error: Error) => void;
   /** Receives the outcome of each message after it is settled. */
   observe?: (message: Message, outcome: DeliveryOutcome) => void;
+  /** Runs the handling of each delivery, for example in an asynchronous context. @default runs it */
+  within?: <T>(delivery: Delivery, handle: () => T) => T;
   /** Called at each change of the circuit breaker. */
   onCircuitBreaker?: (state: CircuitBreakerState) => void;
 }
@@ -80,6 +89,8 @@ export interface PreparedWorker extends StartWorkerOptions {
   readonly names: Names;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly random: () => number;
+  readonly pollInterval: number;
   readonly deriveId: DeriveId;
   readonly undeclaredEmits: UndeclaredEmits;
   /** The result of `setup`. */
@@ -109,6 +120,8 @@ export async function prepareWorker(
     logger,
     metrics,
     clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    pollInterval: options.pollInterval ?? POLL_INTERVAL_MS,
     deriveId: options.deriveId ?? derivedId,
     undeclaredEmits: new UndeclaredEmits(metrics, { service: store.service, worker: definition.name }),
     use,

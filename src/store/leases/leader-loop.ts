@@ -1,5 +1,6 @@
 import { FlotillaError, messageOf } from '../../errors.js';
 import { Backoff } from '../../concurrency/backoff.js';
+import { systemClock, type Clock } from '../../concurrency/clock.js';
 import { sleep } from '../../concurrency/sleep.js';
 import type { LeaseLock, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
@@ -23,6 +24,10 @@ export interface LeaderOptions {
   onStandby?: () => Promise<void> | void;
   /** Milliseconds without a failure after which the log reports the end of a fault. @default 5000 */
   stableAfter?: number;
+  /** @default the system clock */
+  clock?: Clock;
+  /** From 0 to 1. @default Math.random */
+  random?: () => number;
   signal: AbortSignal;
 }
 
@@ -54,7 +59,8 @@ export async function runAsLeader(
   work: (lease: LeaseHolder, signal: AbortSignal) => Promise<void>,
 ): Promise<FlotillaError | undefined> {
   const { store, name, locked = false, logger, onStandby, stableAfter = STABLE_AFTER_MS, signal } = options;
-  const backoff = new Backoff(100, 5_000);
+  const { clock = systemClock, random } = options;
+  const backoff = new Backoff(100, 5_000, random);
   const losses = new FaultLog(logger);
   const failures = new FaultLog(logger, 'error');
   let failedAt = -Infinity;
@@ -65,16 +71,16 @@ export async function runAsLeader(
       lock = undefined;
       if (lease === undefined) {
         losses.recovered(`${name}: another process holds the lease`);
-        if (performance.now() - failedAt >= stableAfter) failures.recovered(`${name}: another process does the work`);
+        if (clock.elapsed() - failedAt >= stableAfter) failures.recovered(`${name}: another process does the work`);
         await onStandby?.();
         lock = await standBy(options);
       } else {
         losses.recovered(`${name}: this process holds the lease again`);
-        const stable = setTimeout(() => failures.recovered(`${name}: works again`), stableAfter);
+        const stopWaiting = clock.after(stableAfter, () => failures.recovered(`${name}: works again`));
         try {
           await work(lease, AbortSignal.any([signal, lease.lost]));
         } finally {
-          clearTimeout(stable);
+          stopWaiting();
           // before the retry delay: the failing work may succeed in another process
           await lease.release();
         }
@@ -83,8 +89,8 @@ export async function runAsLeader(
     } catch (error) {
       if (error instanceof FlotillaError && (isStoreGone(error) || error.code === 'broker.closed')) return error;
       failures.failed(`${name}: failed; retrying`, { error: messageOf(error) });
-      failedAt = performance.now();
-      await sleep(backoff.next(), signal);
+      failedAt = clock.elapsed();
+      await sleep(backoff.next(), signal, clock.after);
     }
   }
   lock?.release();
@@ -93,12 +99,13 @@ export async function runAsLeader(
 
 /** Waits for the next attempt: a part of the time to live, or until the lock of a holder that has ended is free.
  *  Resolves with that lock. */
-async function standBy({ store, name, ttl, locked = false, signal }: LeaderOptions): Promise<LeaseLock | undefined> {
-  const deadline = performance.now() + (ttl / 5) * (0.5 + Math.random() / 2);
+async function standBy(options: LeaderOptions): Promise<LeaseLock | undefined> {
+  const { store, name, ttl, locked = false, clock = systemClock, random = Math.random, signal } = options;
+  const deadline = clock.elapsed() + (ttl / 5) * (0.5 + random() / 2);
   for (;;) {
-    const left = deadline - performance.now();
+    const left = deadline - clock.elapsed();
     if (left <= 0 || signal.aborted) return undefined;
-    await sleep(locked ? Math.min(left, LOCK_CHECK_INTERVAL_MS) : left, signal);
+    await sleep(locked ? Math.min(left, LOCK_CHECK_INTERVAL_MS) : left, signal, clock.after);
     const lock = locked && !signal.aborted ? store.lockLease(name) : undefined;
     if (lock !== undefined) return lock;
   }

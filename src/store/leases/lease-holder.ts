@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '../../concurrency/clock.js';
 import { messageOf } from '../../errors.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -14,6 +15,8 @@ export interface LeaseOptions {
   logger: Logger;
   /** Logs the loss of the lease. The caller logs its end. @default a log of its own */
   losses?: FaultLog;
+  /** @default the system clock */
+  clock?: Clock;
 }
 
 /** A lease that this process has acquired; renewed three times within its time to live. */
@@ -21,7 +24,8 @@ export class LeaseHolder {
   /** Aborts when another process may hold the lease. */
   readonly lost: AbortSignal;
   readonly #lost = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopRenewing: () => void;
+  readonly #clock: Clock;
   readonly #renewals: FaultLog;
   #renewing: Promise<void> | undefined;
 
@@ -34,9 +38,8 @@ export class LeaseHolder {
   ) {
     this.lost = this.#lost.signal;
     this.#renewals = new FaultLog(options.logger);
-    this.#timer = setInterval(() => {
-      this.#renewing ??= this.#renew();
-    }, options.ttl / 3);
+    this.#clock = options.clock ?? systemClock;
+    this.#stopRenewing = this.#clock.every(options.ttl / 3, () => (this.#renewing ??= this.#renew()));
   }
 
   /** Acquires the lease; undefined while another process holds it. `lock`: the lock of the lease, if this process has
@@ -45,8 +48,8 @@ export class LeaseHolder {
     store: Store,
     { lock, ...options }: LeaseOptions & { lock?: LeaseLock | undefined },
   ): Promise<LeaseHolder | undefined> {
-    const requestedAt = performance.now();
-    const { name, holder, ttl } = options;
+    const { name, holder, ttl, clock = systemClock } = options;
+    const requestedAt = clock.elapsed();
     let lease: Lease | undefined;
     try {
       lease = await store.acquireLease(name, holder, ttl, lock?.previous);
@@ -60,7 +63,7 @@ export class LeaseHolder {
   /** Whether this process still holds the lease. Reads the clock: a process that was suspended beyond the end of its
    *  lease detects the loss here, before its timers run. */
   check(): boolean {
-    if (performance.now() >= this.validUntil) this.#lose('it was not renewed in time');
+    if (this.#clock.elapsed() >= this.validUntil) this.#lose('it was not renewed in time');
     return !this.#lost.signal.aborted;
   }
 
@@ -72,7 +75,7 @@ export class LeaseHolder {
   /** Releases the lease, so that the next holder need not wait for it to expire. Never rejects: if the release
    *  fails, the lease expires. */
   async release(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopRenewing();
     await this.#renewing;
     if (this.#lost.signal.aborted) return;
     try {
@@ -88,7 +91,7 @@ export class LeaseHolder {
 
   async #renew(): Promise<void> {
     const { name, holder, ttl } = this.options;
-    const requestedAt = performance.now();
+    const requestedAt = this.#clock.elapsed();
     try {
       const renewed = await this.store.acquireLease(name, holder, ttl);
       if (renewed?.epoch === this.lease.epoch) {
@@ -117,7 +120,7 @@ export class LeaseHolder {
   }
 
   #lose(why: string): void {
-    clearInterval(this.#timer);
+    this.#stopRenewing();
     this.#unlock();
     if (this.#lost.signal.aborted) return;
     const { name, logger, losses = new FaultLog(logger) } = this.options;

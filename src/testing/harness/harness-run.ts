@@ -92,7 +92,8 @@ export class HarnessRun {
     try {
       run.running = await startWorker(definition, {
         ...rest,
-        clock: { now: clock.now, elapsed: clock.elapsed, after: clock.afterOrInRealTime },
+        clock: { now: clock.now, elapsed: clock.elapsed, after: clock.afterOrInRealTime, every: clock.every },
+        pollInterval: Infinity, // no notification is lost
         store,
         broker,
         instance: 'harness',

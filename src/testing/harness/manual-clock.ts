@@ -24,6 +24,9 @@ export class ManualClock implements Clock {
     return () => this.#tasks.delete(task);
   }
 
+  /** In real time. */
+  readonly every = systemClock.every;
+
   /** Runs after this time on this clock or in real time, whichever comes first, so that a handler that hangs times out
    *  although this clock does not move. */
   readonly afterOrInRealTime: StartTimer = (milliseconds, run) => {

@@ -75,6 +75,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const inFlight = new InFlightMessages(clock, {
     beforeSettle: forgetSettled(quarantined, gate, worker),
     observe: worker.observe,
+    within: worker.within,
   });
   const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
   const parking = parkingOf(worker);
@@ -142,11 +143,12 @@ function parkingOf({
   definition: { name, ordering },
   store,
   clock,
-  parkingLimits,
+  parkingLimits: limits,
+  pollInterval,
 }: PreparedWorker): Parking | undefined {
   if (ordering === undefined) return undefined;
   const sequences = ordering.sequence && new Sequences(name, ordering.sequence, clock);
-  return new Parking(store, name, clock, parkingLimits, sequences);
+  return new Parking(store, name, { clock, limits, sequences, pollInterval });
 }
 
 /** The dependencies of the worker's middleware. */

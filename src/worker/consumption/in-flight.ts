@@ -15,6 +15,8 @@ export class InFlightMessages {
       beforeSettle?: (message: Message, outcome: DeliveryOutcome) => Promise<DeliveryOutcome> | undefined;
       /** Receives the outcome of each message after it is settled. */
       observe?: ((message: Message, outcome: DeliveryOutcome) => void) | undefined;
+      /** Runs the handling of a delivery. @default runs it */
+      within?: (<T>(delivery: Delivery, handle: () => T) => T) | undefined;
     } = {},
   ) {}
 
@@ -24,6 +26,11 @@ export class InFlightMessages {
 
   /** Passes a delivery through the pipeline and settles it. Resolves with the outcome. */
   handle(delivery: Delivery, pipeline: HandleMessage): Promise<DeliveryOutcome> {
+    const { within = (_, handle) => handle() } = this.options;
+    return within(delivery, () => this.#handle(delivery, pipeline));
+  }
+
+  #handle(delivery: Delivery, pipeline: HandleMessage): Promise<DeliveryOutcome> {
     const message = openMessage(delivery, this.clock.now());
     const settled = pipeline(message).then((outcome) => {
       const settling = this.options.beforeSettle?.(message, outcome);

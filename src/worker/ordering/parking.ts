@@ -36,8 +36,15 @@ export interface ParkingLimits {
   ofKey: number;
 }
 
-/** While there is no room, it is looked for at this interval even without a notification. */
-const ROOM_CHECK_MS = 2_000;
+export interface ParkingOptions {
+  clock: Pick<Clock, 'now' | 'after'>;
+  /** @default `MAX_PARKED` and `MAX_PARKED_OF_KEY` */
+  limits?: ParkingLimits | undefined;
+  /** For a worker that handles consecutive numbers. */
+  sequences?: Sequences | undefined;
+  /** Milliseconds after which room is looked for without a notification. */
+  pollInterval: number;
+}
 
 /** The topic that is notified of changes of the parked messages of a worker. */
 export function parkingTopic(worker: string): string {
@@ -57,17 +64,22 @@ export function notifying<T>(worker: string, work: (tx: Tx) => Promise<T>): (tx:
 export class Parking {
   /** The messages that wait because too many are parked, with their keys. */
   readonly #room = new Map<Wakeup, string>();
+  readonly #clock: ParkingOptions['clock'];
+  readonly #limits: ParkingLimits;
+  readonly #sequences: Sequences | undefined;
+  readonly #pollInterval: number;
   readonly #waiting: Presence;
   readonly #stopListening: () => void;
 
   constructor(
     private readonly store: Pick<Store, 'query' | 'transaction' | 'onNotify'>,
     private readonly worker: string,
-    private readonly clock: Pick<Clock, 'now'>,
-    private readonly limits: ParkingLimits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY },
-    /** For a worker that handles consecutive numbers. */
-    private readonly sequences?: Sequences,
+    { clock, limits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY }, sequences, pollInterval }: ParkingOptions,
   ) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#sequences = sequences;
+    this.#pollInterval = pollInterval;
     this.#waiting = new Presence(() => isAnyWaiting(store.query, worker));
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
       this.#waiting.changed();
@@ -83,7 +95,7 @@ export class Parking {
   /** Parks a message if it may not be handled yet. `first`: it may be handled now. `full`: there is no room for it, and
    *  earlier ones may still arrive. `returned`: its delivery was lost while there was no room. */
   async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full' | 'returned'> {
-    if (isNumbered(message)) await this.sequences?.begin(this.store, message);
+    if (isNumbered(message)) await this.#sequences?.begin(this.store, message);
     if (!(await this.#mustWait(this.store.query, message, this.#waiting.may))) return 'first';
     for (;;) {
       const place = await this.#transaction((tx) => this.#placeOf(tx, message));
@@ -95,15 +107,15 @@ export class Parking {
 
   /** Lets a parked message be refused whose predecessors are missing. */
   async resume(message: MessageInTurn): Promise<'first'> {
-    if (isNumbered(message)) message.refusal = await this.sequences?.gapBefore(this.store.query, message);
+    if (isNumbered(message)) message.refusal = await this.#sequences?.gapBefore(this.store.query, message);
     return 'first';
   }
 
   /** The first message of each key that is not held, those due first before the others. No message is refused for missing
    *  predecessors that may have been delivered only since `consumingSince`, in milliseconds since the epoch. */
   heads(limit: number, consumingSince: number): Promise<ParkedMessage[]> {
-    if (this.sequences === undefined) return nextHeads(this.store.query, this.worker, limit);
-    return this.sequences.heads(this.store.query, limit, consumingSince);
+    if (this.#sequences === undefined) return nextHeads(this.store.query, this.worker, limit);
+    return this.#sequences.heads(this.store.query, limit, consumingSince);
   }
 
   /** Another process may have parked messages of the keys that this one handles from now on. */
@@ -114,8 +126,8 @@ export class Parking {
   /** Parks a failed message until its next attempt. */
   async wait(message: MessageInTurn, delay: number, headers: Fields): Promise<void> {
     await this.#change(async (tx) => {
-      await this.#put(tx, message, this.clock.now() + delay, headers);
-      await this.sequences?.endGap(tx, message.turn);
+      await this.#put(tx, message, this.#clock.now() + delay, headers);
+      await this.#sequences?.endGap(tx, message.turn);
     });
     failpoint('worker.parked_retry');
   }
@@ -124,16 +136,16 @@ export class Parking {
   async hold(message: MessageInTurn, code: string): Promise<void> {
     await this.#change(async (tx) => {
       if (await this.#isGapFilled(tx, message)) return;
-      const place = await this.#put(tx, message, this.clock.now());
-      await insertHold(tx.sql, this.worker, { key: message.turn, since: this.clock.now(), code, place });
+      const place = await this.#put(tx, message, this.#clock.now());
+      await insertHold(tx.sql, this.worker, { key: message.turn, since: this.#clock.now(), code, place });
     });
     failpoint('worker.held');
   }
 
   /** The message is handled in this transaction. */
   async handle(tx: Tx, message: Message): Promise<void> {
-    if (this.sequences === undefined || !isInTurn(message) || !isNumbered(message)) return;
-    if (await this.sequences.pass(tx, message)) await tx.notify(parkingTopic(this.worker));
+    if (this.#sequences === undefined || !isInTurn(message) || !isNumbered(message)) return;
+    if (await this.#sequences.pass(tx, message)) await tx.notify(parkingTopic(this.worker));
   }
 
   /** Lets the next message of a key follow one that needs no further handling. */
@@ -145,7 +157,7 @@ export class Parking {
     await this.#change(async (tx) => {
       if (await this.#isGapFilled(tx, message)) return;
       if (parked !== undefined) await deleteParked(tx.sql, this.worker, parked.place);
-      if (passes) await this.sequences?.pass(tx, message);
+      if (passes) await this.#sequences?.pass(tx, message);
     });
     failpoint('worker.unparked');
   }
@@ -154,13 +166,13 @@ export class Parking {
   async untilRoom(message: MessageInTurn): Promise<boolean> {
     const { turn: key } = message;
     const { lost } = message.delivery;
-    const wakeup = new Wakeup();
+    const wakeup = new Wakeup(this.#clock.after);
     const wake = () => wakeup.notify();
     this.#room.set(wakeup, key);
     lost.addEventListener('abort', wake);
     try {
       while (!lost.aborted) {
-        await wakeup.wait(ROOM_CHECK_MS);
+        await wakeup.wait(this.#pollInterval);
         if (this.#hasRoom(await countParked(this.store.query, this.worker, key))) return true;
         if (isNumbered(message) && !(await this.#mustWait(this.store.query, message, true))) return true;
       }
@@ -182,30 +194,30 @@ export class Parking {
     if (await this.#replaceHeld(tx, message)) return 'parked';
     if ((await findParked(tx.sql, this.worker, envelope)) !== undefined) return 'parked';
     if (!this.#hasRoom(await countParked(tx.sql, this.worker, key))) return 'full';
-    await insertParked(tx.sql, this.worker, this.#rowOf(message, this.clock.now()));
+    await insertParked(tx.sql, this.worker, this.#rowOf(message, this.#clock.now()));
     await tx.notify(parkingTopic(this.worker));
     return 'parked';
   }
 
   /** `mayWait`: whether anything may be parked or held. */
   async #mustWait(sql: Sql, message: MessageInTurn, mayWait: boolean): Promise<boolean> {
-    if (this.sequences !== undefined && isNumbered(message)) return this.sequences.mustWait(sql, message, mayWait);
+    if (this.#sequences !== undefined && isNumbered(message)) return this.#sequences.mustWait(sql, message, mayWait);
     return mayWait && mustWait(sql, this.worker, message.turn);
   }
 
   async #isPassed({ turn: key, sequence }: NumberedMessage): Promise<boolean> {
-    const passed = await this.sequences?.passed(this.store.query, key);
+    const passed = await this.#sequences?.passed(this.store.query, key);
     return passed === undefined || sequence <= passed;
   }
 
   /** Whether the predecessors of a message that was refused without them have arrived since: it may be handled. */
   async #isGapFilled({ sql }: Tx, message: MessageInTurn): Promise<boolean> {
     if (message.refusal?.code !== SEQUENCE_GAP || !isNumbered(message)) return false;
-    return (await this.sequences?.gapBefore(sql, message)) === undefined;
+    return (await this.#sequences?.gapBefore(sql, message)) === undefined;
   }
 
   #hasRoom({ all, ofKey }: { all: number; ofKey: number }): boolean {
-    return all < this.limits.all && ofKey < this.limits.ofKey;
+    return all < this.#limits.all && ofKey < this.#limits.ofKey;
   }
 
   #change<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -240,7 +252,7 @@ export class Parking {
     const isSame =
       originalId(head.id, head.properties.headers) === originalId(envelope.id, delivery.properties.headers);
     if (!isSame) return false;
-    await updateParked(tx.sql, this.worker, { ...head, ...this.#rowOf(message, this.clock.now()), since: head.since });
+    await updateParked(tx.sql, this.worker, { ...head, ...this.#rowOf(message, this.#clock.now()), since: head.since });
     await endHold(tx, this.worker, hold);
     await tx.notify(parkingTopic(this.worker));
     return true;
@@ -254,7 +266,7 @@ export class Parking {
     const { source, id, type } = envelope;
     const { exchange, routingKey, body, origin } = delivery;
     const properties = { headers: {}, ...republished(delivery.properties, headers) };
-    const since = this.clock.now();
+    const since = this.#clock.now();
     return { key, sequence, source, id, type, exchange, routingKey, body, properties, origin, dueAt, since };
   }
 }

@@ -33,7 +33,7 @@ export interface PartitionWatchOptions {
   partitions: () => readonly PartitionConsumer[];
   subjects: HotSubjects;
   broker: Pick<Broker, 'queueDepth'>;
-  clock: Pick<Clock, 'elapsed'>;
+  clock: Pick<Clock, 'elapsed' | 'every'>;
   logger: Logger;
   metrics: Pick<Metrics, 'partitionStalled' | 'hotSubject'>;
   /** `Infinity`: no checks. @default one minute */
@@ -57,7 +57,7 @@ interface Suspicion {
  *  arrive at once on the new channel. */
 export class PartitionWatch {
   readonly #suspicions = new Map<string, Suspicion>();
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #stopChecking: () => void = () => undefined;
   readonly #stallAfter: number;
   #checking = Promise.resolve();
 
@@ -65,11 +65,11 @@ export class PartitionWatch {
     this.#stallAfter = options.stallAfter ?? STALL_AFTER_MS;
     if (this.#stallAfter === Infinity) return;
     const checkNext = () => (this.#checking = this.#checking.then(() => this.check()));
-    this.#timer = setInterval(checkNext, this.#stallAfter / CHECKS).unref();
+    this.#stopChecking = options.clock.every(this.#stallAfter / CHECKS, checkNext);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopChecking();
   }
 
   state(): PartitionState[] {

@@ -10,8 +10,6 @@ import { ParkedDelivery } from './parked-delivery.js';
 import { countWaiting, type ParkedMessage } from './parked-table.js';
 import { parkingTopic, type Parking } from './parking.js';
 
-/** How often the parked messages are looked at without a notification. */
-const POLL_INTERVAL_MS = 5_000;
 const FAULT_PAUSE_MS = 500;
 const REPORT_INTERVAL_MS = 1_000;
 const LEASE_TTL_MS = 5_000;
@@ -29,7 +27,7 @@ export interface ResumeLoopOptions {
 /** Handles the parked messages that are due, in order for each key: in one process at a time, the holder of the lease
  *  `ordering:<worker>`. Without parked messages, no process holds it. */
 export class ResumeLoop {
-  readonly #wakeup = new Wakeup();
+  readonly #wakeup: Wakeup;
   readonly #faults: FaultLog;
   /** The keys of which a message is being handled. */
   readonly #running = new Map<string, Promise<void>>();
@@ -40,8 +38,10 @@ export class ResumeLoop {
   #consumingSince: number;
 
   constructor(private readonly options: ResumeLoopOptions) {
-    this.#faults = new FaultLog(options.worker.logger);
-    this.#consumingSince = options.context.clock.now();
+    const { worker, context } = options;
+    this.#faults = new FaultLog(worker.logger);
+    this.#wakeup = new Wakeup(context.clock.after);
+    this.#consumingSince = context.clock.now();
   }
 
   /** Resolves when the signal of the context aborts. Never rejects. */
@@ -52,7 +52,7 @@ export class ResumeLoop {
     const stopListening = [worker.store.onNotify(parkingTopic(name), wake), gate.onChange(wake)];
     signal.addEventListener('abort', wake);
     while (!signal.aborted) {
-      let wait = POLL_INTERVAL_MS;
+      let wait = worker.pollInterval;
       try {
         await this.#report();
         if (this.#room > 0) wait = await this.#round();
@@ -70,8 +70,9 @@ export class ResumeLoop {
 
   /** Exports how much waits, at most once a second. */
   async #report(): Promise<void> {
-    if (performance.now() - this.#reportedAt < REPORT_INTERVAL_MS) return;
-    this.#reportedAt = performance.now();
+    const now = this.options.context.clock.elapsed();
+    if (now - this.#reportedAt < REPORT_INTERVAL_MS) return;
+    this.#reportedAt = now;
     const { store, metrics, definition } = this.options.worker;
     const { parked, held } = await countWaiting(store.query, definition.name);
     metrics.parked.labels(definition.name).set(parked);
@@ -83,9 +84,9 @@ export class ResumeLoop {
     if (!this.options.isConsuming()) this.#consumingSince = this.options.context.clock.now();
     const wait = await this.#untilDue();
     if (wait > 0) return wait;
-    const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS } = this.options.worker;
+    const { store, instance, logger, leaseTtl: ttl = LEASE_TTL_MS, clock, random } = this.options.worker;
     const { name: worker, signal } = this.options.context;
-    const lease = { store, name: `ordering:${worker}`, holder: instance, ttl, logger, signal };
+    const lease = { store, name: `ordering:${worker}`, holder: instance, ttl, logger, clock, random, signal };
     await leadOnce(lease, (leading) => this.#lead(leading));
     return this.#hasFailed ? FAULT_PAUSE_MS : 0;
   }
@@ -128,9 +129,10 @@ export class ResumeLoop {
   }
 
   async #untilDue(): Promise<number> {
+    const { context, worker } = this.options;
     const [first] = await this.#heads(1);
-    if (first === undefined) return POLL_INTERVAL_MS;
-    return Math.min(POLL_INTERVAL_MS, Math.max(0, first.dueAt - this.options.context.clock.now()));
+    if (first === undefined) return worker.pollInterval;
+    return Math.min(worker.pollInterval, Math.max(0, first.dueAt - context.clock.now()));
   }
 
   #heads(limit: number): Promise<ParkedMessage[]> {

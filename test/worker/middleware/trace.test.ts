@@ -17,6 +17,7 @@ describe('messages that are returned to their queue', () => {
         resume = work;
         return () => undefined;
       },
+      every: () => () => undefined,
     };
     const { logger, lines } = recordingLogger();
     const gate = new ConsumptionGate(1, clock);

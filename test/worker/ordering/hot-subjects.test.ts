@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
+import { systemClock } from '../../../src/concurrency/clock.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { HotSubjects } from '../../../src/worker/ordering/hot-subjects.js';
@@ -18,7 +19,7 @@ describe('the metric of the hottest subject', () => {
     const watch = new PartitionWatch({
       ...{ worker: 'w', partitions: () => partitions, subjects, metrics, stallAfter: Infinity },
       broker: createMemoryBroker(),
-      clock: { elapsed: () => 0 },
+      clock: { elapsed: () => 0, every: systemClock.every },
       logger: silentLogger(),
     });
     for (let n = 0; n < 200; n += 1) {

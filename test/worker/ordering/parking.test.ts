@@ -20,7 +20,11 @@ describe('parked messages', () => {
     temp = await createTempStore();
     store = await temp.open();
     await store.migrate('ordering', orderingMigrations);
-    parking = new Parking(store, 'stepper', systemClock, { all: 4, ofKey: 2 });
+    parking = new Parking(store, 'stepper', {
+      clock: systemClock,
+      limits: { all: 4, ofKey: 2 },
+      pollInterval: 1_000,
+    });
     lost = new AbortController();
   });
   afterEach(async () => {

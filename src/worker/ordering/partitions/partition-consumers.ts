@@ -11,8 +11,6 @@ import { adoptPartitions } from './adopt-partitions.js';
 import { openPartitions, type OpenPartition } from './partition-plan.js';
 import { partitionTopic, passPartition, readPartitions, type PartitionState } from './partition-table.js';
 
-/** How often the state of the partitions is read without a notification. */
-const POLL_INTERVAL_MS = 5_000;
 const FAULT_PAUSE_MS = 500;
 /** Minimum time between two entries about late messages of one queue. */
 const LATE_INTERVAL_MS = 60_000;
@@ -31,7 +29,7 @@ export class PartitionConsumers {
   /** No longer consumed; their messages in flight can still be settled. */
   readonly #leaving = new Set<PartitionConsumer>();
   readonly #passed = new Set<string>();
-  readonly #wakeup = new Wakeup();
+  readonly #wakeup: Wakeup;
   readonly #faults: FaultLog;
   readonly #late: BoundedLog;
   readonly #running: Promise<void>;
@@ -41,7 +39,8 @@ export class PartitionConsumers {
   #isReady = false;
 
   constructor(private readonly options: PartitionConsumersOptions) {
-    const { logger, definition } = options.worker;
+    const { logger, definition, clock } = options.worker;
+    this.#wakeup = new Wakeup(clock.after);
     this.#faults = new FaultLog(logger);
     this.#late = new BoundedLog(logger, LATE_INTERVAL_MS);
     this.#prefetch = definition.prefetch;
@@ -78,10 +77,10 @@ export class PartitionConsumers {
   }
 
   async #run(): Promise<void> {
-    const { store, definition } = this.options.worker;
+    const { store, definition, pollInterval } = this.options.worker;
     const stopListening = store.onNotify(partitionTopic(definition.name), () => this.#wakeup.notify());
     while (!this.#isClosed) {
-      let wait = POLL_INTERVAL_MS;
+      let wait = pollInterval;
       try {
         this.#follow((this.#isReady ? await this.#state() : undefined) ?? (await this.#adopt()));
         this.#isReady = true;
