@@ -3,7 +3,7 @@ import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../wo
 
 /** The workers in the form of a simulation: without projections and windows, and with a queue also for workers with `from: 'log'`,
  *  which receive the same events in a less favorable order. Throws `config.invalid` for a worker that consumes the
- *  stream directly or handles messages in order, and for duplicate names. */
+ *  stream directly, and for duplicate names. */
 export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
   const names = workers.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -14,12 +14,6 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
       throw new FlotillaError(
         'config.invalid',
         `${definition.name} consumes the stream by itself, which is not simulated`,
-      );
-    }
-    if (definition.ordering !== undefined) {
-      throw new FlotillaError(
-        'config.invalid',
-        `${definition.name} handles messages in order, which is not simulated; leave it out`,
       );
     }
     return { ...definition, from: 'queue', projections: [], windows: [] };

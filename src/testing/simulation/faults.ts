@@ -6,6 +6,7 @@ export type Fault =
   | { kind: 'drop'; delivery: number }
   /** A copy of the message is delivered this time after the first. */
   | { kind: 'duplicate'; delivery: number; after: number }
+  /** In a partition, later messages of the same service wait behind it; see `simulation`. */
   | { kind: 'delay'; delivery: number; by: number }
   /** The process crashes when the message is delivered. As after every crash, its messages in flight are redelivered,
    *  and it restarts after a delay. */

@@ -33,6 +33,8 @@ export class SimulatedFleet {
   readonly #services = new Map<string, Service>();
   readonly #network: Network;
   readonly #keeper: SimulatedKeeper;
+  /** How often each process has started, by label. */
+  readonly #starts = new Map<string, number>();
 
   constructor(
     private readonly plan: FleetPlan,
@@ -58,7 +60,7 @@ export class SimulatedFleet {
 
   /** Messages in flight when no task is left: their handlers wait for something that is not simulated. */
   get stuck(): string[] {
-    return [...this.#processes].flatMap(([label, { inFlight }]) => inFlight.map(({ title }) => `${label}: ${title}`));
+    return [...this.#processes].flatMap(([label, { inFlight }]) => inFlight.map((title) => `${label}: ${title}`));
   }
 
   store(service: string): Store {
@@ -83,10 +85,13 @@ export class SimulatedFleet {
 
   async #run(definition: WorkerDefinition, label: string, given: { use?: unknown }): Promise<void> {
     const { clock, latencies } = this.state;
+    const start = (this.#starts.get(label) ?? 0) + 1;
+    this.#starts.set(label, start);
     const process = new SimulatedProcess(
       {
         definition,
         label,
+        instance: `${label}.${start}`,
         given,
         service: this.#service(definition.store),
         network: this.#network,

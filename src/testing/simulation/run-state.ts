@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { FaultPlan } from './faults.js';
-import type { QueuedMessage } from './broker/queue.js';
+import type { MessageIdentity } from './broker/queue.js';
 import type { Latencies } from './seeded.js';
 import type { Trace } from './trace.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -13,13 +13,15 @@ export interface CrashableProcess {
   guard<T>(work: () => Promise<T>): Promise<T>;
   /** Runs a commit of a handling, during which the process may crash. */
   commit<T>(work: () => Promise<T>): Promise<T>;
+  /** Notifies a listener of a change in the store; another process may commit more before. */
+  notify(topic: string, listener: () => void): void;
   crash(how: string): void;
 }
 
 /** A process and the message that it handles. */
 export interface Handling {
   process: CrashableProcess;
-  message: QueuedMessage;
+  message: MessageIdentity;
   /** The types of the events that it has appended. */
   appended: string[];
 }

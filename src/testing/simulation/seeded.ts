@@ -27,17 +27,18 @@ export class Latencies {
 
   /** The latency of a network hop: mostly a few milliseconds, sometimes so long that many other hops overtake it. */
   hop(name: string): number {
-    const u = this.#next(name);
+    const u = this.fraction(name);
     if (u < 0.7) return 1 + Math.floor((u / 0.7) * 20);
     if (u < 0.92) return 20 + Math.floor(((u - 0.7) / 0.22) * 300);
     return 320 + Math.floor(((u - 0.92) / 0.08) * 3000);
   }
 
   between(name: string, least: number, most: number): number {
-    return least + Math.floor(this.#next(name) * (most - least));
+    return least + Math.floor(this.fraction(name) * (most - least));
   }
 
-  #next(name: string): number {
+  /** From 0 to 1. */
+  fraction(name: string): number {
     const count = (this.#counts.get(name) ?? 0) + 1;
     this.#counts.set(name, count);
     return fraction(this.seed, `${name}#${count}`);

@@ -57,9 +57,9 @@ export interface Simulation<Input = undefined> {
 
 /** Simulates workers: each runs with its whole pipeline and real transactions, on memory stores, a network that delays
  *  and reorders, and a virtual clock, which circuit breakers also use. The faults of a run describe everything else
- *  that goes wrong. Projections, the event log and ordered workers are not
- *  simulated. A run takes no real time, and is repeatable if
- *  workers and fakes use neither real time nor other randomness. */
+ *  that goes wrong. A partition of an ordered worker receives the events of one service in their order, unless the worker handles
+ *  consecutive numbers. Projections and the event log are not simulated. A run takes no real time, and is repeatable if workers and
+ *  fakes use neither real time nor other randomness. */
 export function simulation<W extends World = World, Input = undefined>(
   options: SimulationOptions<W, Input>,
 ): Simulation<Input> {

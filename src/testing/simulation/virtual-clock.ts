@@ -19,6 +19,8 @@ interface Task {
   order: number;
   /** Undefined after cancellation. */
   work: (() => void) | undefined;
+  /** Whether a run ends although it waits. */
+  isBackground: boolean;
 }
 
 /** A clock that advances only from one task to the next. */
@@ -29,6 +31,8 @@ export class VirtualClock implements Clock {
   #orders = 0;
   /** A binary heap. */
   readonly #waiting: Task[] = [];
+  /** How many of the waiting tasks keep the run going. */
+  #kept = 0;
 
   /** Milliseconds since the run began. */
   readonly elapsed = (): number => this.#elapsed;
@@ -38,27 +42,38 @@ export class VirtualClock implements Clock {
 
   /** Never runs in the caller's task, even after 0 ms. */
   readonly after: StartTimer = (milliseconds, work) => {
-    const task: Task = { time: this.#elapsed + Math.max(0, milliseconds), order: this.#orders++, work };
-    this.#push(task);
-    return () => (task.work = undefined);
+    const task = this.#schedule(milliseconds, work, false);
+    return () => this.#cancel(task);
   };
 
-  /** Runs the tasks one by one until none is left. Before each task, all promises that can settle have settled and
+  readonly every: StartTimer = (milliseconds, work) => {
+    const again = () => {
+      task = this.#schedule(milliseconds, again, true);
+      work();
+    };
+    let task = this.#schedule(milliseconds, again, true);
+    return () => this.#cancel(task);
+  };
+
+  /** Runs the tasks one by one until none is left, except for those of `every`. Before each task, all promises that can settle have settled and
    *  `between` has run. Rejects with the error of a task or of `between`, and with `simulation.endless`. */
   async run(limits: Limits, between: () => void): Promise<void> {
     await settleAll();
     between();
     for (;;) {
-      const task = this.#pop() ?? (await this.#late());
+      const task = this.#next() ?? (await this.#late());
       if (task === undefined) break;
       if (task.work === undefined) continue;
       this.#elapsed = task.time;
       this.tasks += 1;
+      if (!task.isBackground) this.#kept -= 1;
       if (this.tasks > limits.tasks) throw new FlotillaError('simulation.endless', `${limits.tasks} tasks`);
       if (task.time > limits.virtualTime) {
         throw new FlotillaError('simulation.endless', `${formatDuration(limits.virtualTime)} of virtual time`);
       }
-      task.work();
+      const { work } = task;
+      task.work = undefined;
+      work();
       await settleAll();
       between();
     }
@@ -69,7 +84,24 @@ export class VirtualClock implements Clock {
    *  awaits anything else is detected only then. */
   async #late(): Promise<Task | undefined> {
     await settleAll();
-    return this.#pop();
+    return this.#next();
+  }
+
+  #schedule(milliseconds: number, work: () => void, isBackground: boolean): Task {
+    const time = this.#elapsed + Math.max(0, milliseconds);
+    const task: Task = { time, order: this.#orders++, work, isBackground };
+    if (!isBackground) this.#kept += 1;
+    this.#push(task);
+    return task;
+  }
+
+  #cancel(task: Task): void {
+    if (task.work !== undefined && !task.isBackground) this.#kept -= 1;
+    task.work = undefined;
+  }
+
+  #next(): Task | undefined {
+    return this.#kept > 0 ? this.#pop() : undefined;
   }
 
   #push(task: Task): void {

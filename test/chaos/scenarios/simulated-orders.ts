@@ -1,9 +1,11 @@
 import { explore } from 'flotilla/simulation';
 import { journey, JOURNEY_FAULTS } from '../../sagas/support/journey.js';
+import { orderedSimulation } from '../../testing/simulation/ordered.js';
 import { orderSimulation } from '../../testing/simulation/orders.js';
+import { statementSimulation } from '../../testing/simulation/statements.js';
 
-/** Thousands of simulated runs of the order platform, and of a saga whose services keep no history, each with its own
- *  input, latencies and faults. Resolves with statistics. Rejects with the shortest failing run. */
+/** Thousands of simulated runs of the order platform, of a saga whose services keep no history, and of ordered workers, each with
+ *  its own input, latencies and faults. Resolves with statistics. Rejects with the shortest failing run. */
 export async function simulateOrders({ seed, say }: { seed: number; say: (line: string) => void }): Promise<string> {
   const [saga, choreography] = [orderSimulation('orchestrated'), orderSimulation('choreographed')];
   const both = orderSimulation('orchestrated', 'choreographed');
@@ -19,6 +21,16 @@ export async function simulateOrders({ seed, say }: { seed: number; say: (line: 
       name: 'services without history',
       count: 3_000,
       start: (runs: number) => explore(journey, { runs, seed, maxFaults: 8, kinds: JOURNEY_FAULTS }),
+    },
+    ...(['subject', 'total', 'sequence'] as const).map((by) => ({
+      name: `ordered by ${by}`,
+      count: 2_000,
+      start: (runs: number) => explore(orderedSimulation(by), { runs, seed, maxFaults: 8 }),
+    })),
+    {
+      name: 'account statements',
+      count: 1_000,
+      start: (runs: number) => explore(statementSimulation, { runs, seed, maxFaults: 8 }),
     },
   ];
   let all = 0;

@@ -41,16 +41,20 @@ function expectError(error: unknown, code: string, detail: string): void {
 }
 
 describe('an invalid simulation', () => {
-  it('refuses a worker that handles messages in order', () => {
-    const ordered = shop.defineWorker({ name: 'ordered', ordering: 'subject', on: { 'job.begun': () => undefined } });
-    expect(() => simulate({ workers: [ordered] }))
-      .to.throw('ordered handles messages in order, which is not simulated')
-      .with.property('code', 'config.invalid');
-  });
-
   it('reports the handlers that wait for something not simulated', async () => {
     const error = await errorOf({ workers: [worker('waiting', never), worker('quiet')] });
     expectError(error, 'simulation.stuck', 'handlers: waiting: job.begun job/1 (delivery 1)');
+  });
+
+  it('reports a handler that waits at a later attempt, in an ordered worker', async () => {
+    const handle = (attempt: number) => (attempt === 1 ? Promise.reject(new Error('once')) : never());
+    const ordered = shop.defineWorker({
+      name: 'ordered',
+      ordering: 'subject',
+      on: { 'job.begun': (_event, ctx) => handle(ctx.attempt) },
+    });
+    const error = await errorOf({ workers: [ordered] });
+    expectError(error, 'simulation.stuck', 'handlers: ordered: job.begun job/1 (delivery 1)');
   });
 
   it('has a result that later real-time events do not change', async () => {

@@ -253,4 +253,16 @@ describe('virtual time', () => {
     const order = wanted.filter(({ n }) => n % 5 !== 0).sort((a, b) => a.time - b.time || a.n - b.n);
     expect(ran).to.deep.equal(order.map(({ n }) => n));
   });
+
+  it('repeats work at an interval until it is cancelled, and ends although some is left', async () => {
+    const clock = new VirtualClock();
+    const ran: string[] = [];
+    const stop = clock.every(10, () => ran.push(`a${clock.elapsed()}`));
+    clock.every(30, () => ran.push(`b${clock.elapsed()}`));
+    clock.after(25, stop);
+    clock.after(65, () => ran.push('end'));
+    clock.after(1_000, () => ran.push('never'))();
+    await clock.run({ tasks: 1000, virtualTime: 1000 }, () => undefined);
+    expect(ran).to.deep.equal(['a10', 'a20', 'b30', 'b60', 'end']);
+  });
 });

@@ -51,7 +51,13 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
   }
 
   async close(): Promise<void> {
-    await this.cancel();
+    this.leave();
+    this.#lost.abort();
+  }
+
+  /** Closes the channel, without the knowledge of the process. */
+  leave(): void {
+    void this.cancel();
     const inFlight = this.inFlight;
     this.#inFlight.clear();
     for (const message of inFlight) this.queue.requeue(message);

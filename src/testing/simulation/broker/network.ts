@@ -1,27 +1,38 @@
 import type { OutgoingMessage } from '../../../broker/broker.js';
-import { failedKey, namesFor, type FailedTarget } from '../../../broker/topology/topology.js';
+import { failedKey, type FailedTarget } from '../../../broker/topology/topology.js';
 import { matches } from '../../../events/patterns.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import { FlotillaError } from '../../../errors.js';
 import { eventMessage } from '../../../outbox/event-message.js';
 import type { StoredEvent } from '../../../store/stored-event.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
-import { SimulatedQueue, type QueuedMessage } from './queue.js';
+import type { MessageIdentity, QueuedMessage, SimulatedQueue } from './queue.js';
+import { keepsOrder, names, queueFor, SimulatedQueues } from './queues.js';
 import type { RunState } from '../run-state.js';
 import { formatDuration } from '../../../duration.js';
-
-export const names = namesFor('');
 
 /** How long a lost message takes to be redelivered. */
 const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
 
-/** Routes events to the queues of the workers that bind them, each with its own latency, so that they overtake each
- *  other; returns failed messages to their queue after the retry delay. */
+/** Where an event is sent. */
+interface Route {
+  worker: string;
+  queue: string;
+  /** Messages with the same path do not overtake each other; undefined: they do. */
+  path: string | undefined;
+}
+
+/** Routes events to the queues of the workers that bind them, each with its own latency, so that they overtake each other, unless
+ *  a partition keeps the order of their service; returns failed messages to their queue after the retry delay. */
 export class Network {
-  readonly #queues = new Map<string, SimulatedQueue>();
+  readonly #queues: SimulatedQueues;
   /** The targets of failed messages, by exchange and routing key. */
   readonly #failed = new Map<string, { worker: string; target: FailedTarget }>();
   readonly #seen = new Map<string, number>();
+  /** The messages of each worker, by the ids of their events. */
+  readonly #sent = new Map<string, MessageIdentity>();
+  /** When the latest message of each path arrives. */
+  readonly #arrivals = new Map<string, number>();
 
   constructor(
     private readonly definitions: readonly WorkerDefinition[],
@@ -31,45 +42,52 @@ export class Network {
       onDead: (worker: string, message: QueuedMessage) => void;
     },
   ) {
+    this.#queues = new SimulatedQueues(definitions, state.clock.after);
     for (const { name, retryDelays } of definitions) {
-      this.#queues.set(name, new SimulatedQueue(state.clock.after));
       for (const target of [...retryDelays, 'dead', 'newer'] as const) {
         this.#failed.set(`${names.failed(name)} ${failedKey(target)}`, { worker: name, target });
       }
     }
   }
 
-  /** Throws for a worker that is not part of the simulation. */
-  queue(worker: string): SimulatedQueue {
-    const queue = this.#queues.get(worker);
-    if (queue === undefined) throw new FlotillaError('config.invalid', `the simulation has no worker ${worker}`);
-    return queue;
+  /** Throws for a queue that is not part of the simulation. */
+  queue(name: string): SimulatedQueue {
+    return this.#queues.get(name);
+  }
+
+  hasExchange(name: string): boolean {
+    return this.#queues.hasExchange(name);
+  }
+
+  /** The message of an event for a worker. */
+  sent(worker: string, eventId: string | undefined): MessageIdentity | undefined {
+    return this.#sent.get(`${worker} ${eventId}`);
   }
 
   /** Sends an event of a store to every worker that binds its type. */
   send(stored: StoredEvent, service: string): void {
-    const workers = this.definitions.filter(({ handlers }) =>
+    const definitions = this.definitions.filter(({ handlers }) =>
       handlers.some(({ pattern }) => matches(pattern, stored.type)),
     );
-    if (workers.length === 0) return;
+    if (definitions.length === 0) return;
     const { exchange, routingKey, body, properties } = eventMessage(stored, names.events, service);
-    const content = { exchange, routingKey, body, properties: { ...properties, headers: properties.headers ?? {} } };
-    for (const { name } of workers) {
-      const number = ++this.state.counts.deliveries;
+    const headers = properties.headers ?? {};
+    const content = { exchange, routingKey, body, properties: { ...properties, headers } };
+    for (const definition of definitions) {
+      const { name: worker } = definition;
       const what = `${stored.type} ${stored.stream}`;
-      const title = `${what} (delivery ${number})`;
-      this.#sendTo(
-        name,
-        { ...content, number, title, name: this.#nameOf(name, what), returns: 0, position: 0 },
-        stored,
-      );
+      const number = ++this.state.counts.deliveries;
+      const identity = { number, title: `${what} (delivery ${number})`, name: this.#nameOf(worker, what) };
+      this.#sent.set(`${worker} ${properties.messageId}`, identity);
+      const queue = queueFor(definition, stored.type, headers);
+      const path = keepsOrder(definition, stored.type) ? `${service} ${queue}` : undefined;
+      this.#sendTo({ worker, queue, path }, { ...content, ...identity, returns: 0, position: 0 }, stored);
     }
   }
 
   /** Routes the copy of a failed message; one in the quarantine stays there, because a simulated fleet has one release.
    *  Throws `broker.returned` if no queue matches. */
-  publishCopy({ exchange, routingKey, body, properties }: OutgoingMessage, original: QueuedMessage): void {
-    const { number, title, name } = original;
+  publishCopy({ exchange, routingKey, body, properties }: OutgoingMessage, { number, title, name }: MessageIdentity) {
     const headers = properties.headers ?? {};
     const copy = { number, title, name, exchange, routingKey, body, properties: { ...properties, headers } };
     const found = this.#failed.get(`${exchange} ${routingKey}`);
@@ -78,7 +96,8 @@ export class Network {
     }
     const { worker, target } = found;
     if (typeof target === 'number') {
-      this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, position: 0 }, target);
+      const queue = names.queue(worker);
+      this.#arrive(queue, { ...copy, routingKey: queue, returns: 0, position: 0 }, target);
     } else if (target === 'dead') {
       this.state.clock.after(this.state.latencies.hop(`dead ${name}`), () =>
         this.options.onDead(worker, { ...copy, returns: 0, position: 0 }),
@@ -86,33 +105,35 @@ export class Network {
     }
   }
 
-  #sendTo(worker: string, message: QueuedMessage, stored: StoredEvent): void {
+  #sendTo({ worker, queue, path }: Route, message: QueuedMessage, stored: StoredEvent): void {
     const { faults, trace, latencies } = this.state;
     const { number, title, name } = message;
     const say = (what: string) => trace.fault(worker, `${title} ${what}`);
-    const hop = latencies.hop(name);
-    for (const after of faults.duplicates(number)) {
-      say(`is delivered twice, the second time ${formatDuration(after)} later`);
-      this.#arrive(worker, { ...message }, hop + after);
-    }
+    const copies = faults.duplicates(number);
+    for (const after of copies) say(`is delivered twice, the second time ${formatDuration(after)} later`);
     const delay = faults.delay(number);
     if (delay > 0) say(`is delayed by ${formatDuration(delay)}`);
-    if (!faults.isDropped(number)) {
-      this.#arrive(worker, message, hop + delay);
-    } else if (this.options.mayDrop(stored.event, worker)) {
-      say('is lost');
-    } else {
-      say('is lost in transit and redelivered later');
-      this.#arrive(
-        worker,
-        { ...message, returns: 1 },
-        hop + delay + latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS),
-      );
-    }
+    const isDropped = faults.isDropped(number);
+    const isLost = isDropped && this.options.mayDrop(stored.event, worker);
+    if (isDropped) say(isLost ? 'is lost' : 'is lost in transit and redelivered later');
+    const again = isDropped && !isLost ? latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS) : 0;
+    const hop = latencies.hop(name);
+    const first = this.#inOrder(path, hop + delay + again);
+    if (!isLost) this.#arrive(queue, { ...message, returns: isDropped ? 1 : 0 }, first);
+    for (const after of copies) this.#arrive(queue, { ...message }, (path === undefined ? hop : first) + after);
   }
 
-  #arrive(worker: string, message: QueuedMessage, after: number): void {
-    this.state.clock.after(after, () => this.queue(worker).push(message));
+  /** Milliseconds until a message arrives that does not overtake the one before it. */
+  #inOrder(path: string | undefined, after: number): number {
+    if (path === undefined) return after;
+    const now = this.state.clock.elapsed();
+    const arrival = Math.max(now + after, this.#arrivals.get(path) ?? 0);
+    this.#arrivals.set(path, arrival);
+    return arrival - now;
+  }
+
+  #arrive(queue: string, message: QueuedMessage, after: number): void {
+    this.state.clock.after(after, () => this.queue(queue).push(message));
   }
 
   /** The name of the n-th message of its kind: independent of other messages. */

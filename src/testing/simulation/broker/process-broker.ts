@@ -48,7 +48,7 @@ export function processBroker(
     applyTopology: async () => [],
     planTopology: async () => [],
     removeTopology: async () => undefined,
-    hasExchange: async () => false,
+    hasExchange: (name) => process.guard(async () => network.hasExchange(name)),
     queueDepth: async () => undefined,
     findRefusing: async () => [],
     close: async () => undefined,

@@ -2,14 +2,18 @@ import type { MessageProperties } from '../../../broker/broker.js';
 import type { Fields } from '../../../broker/messages/amqp-fields.js';
 import type { StartTimer } from '../../../concurrency/clock.js';
 
-/** A message for one worker, or one of several copies of it. */
-export interface QueuedMessage {
+/** A message for one worker, or its copies and later attempts. */
+export interface MessageIdentity {
   /** The number of the delivery for faults; the same for copies and later attempts. */
   readonly number: number;
   /** For the trace: `payment.process order/o1 (delivery 4)`. */
   readonly title: string;
   /** The same name in every run that contains the message. */
   readonly name: string;
+}
+
+/** A message in a queue. */
+export interface QueuedMessage extends MessageIdentity {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Uint8Array;
@@ -26,14 +30,23 @@ export interface QueueConsumer {
   take(message: QueuedMessage): void;
 }
 
-/** The queue of a worker, with round-robin delivery to its replicas. A requeued message keeps its position. */
+/** A queue of a worker: with round-robin delivery to its replicas, or with a single active consumer. A requeued message keeps its
+ *  position. */
 export class SimulatedQueue {
   readonly #ready: QueuedMessage[] = [];
   #consumers: QueueConsumer[] = [];
   #positions = 0;
   #scheduled = false;
 
-  constructor(private readonly after: StartTimer) {}
+  constructor(
+    private readonly after: StartTimer,
+    /** Whether the consumer that was added first receives all messages. */
+    private readonly hasSingleConsumer = false,
+  ) {}
+
+  get #receiver(): QueueConsumer | undefined {
+    return (this.hasSingleConsumer ? this.#consumers.slice(0, 1) : this.#consumers).find(({ wants }) => wants);
+  }
 
   push(message: QueuedMessage): void {
     message.position = this.#positions++;
@@ -55,18 +68,19 @@ export class SimulatedQueue {
 
   remove(consumer: QueueConsumer): void {
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
+    this.schedule();
   }
 
   /** Delivers one message per task. */
   schedule(): void {
-    if (this.#scheduled || this.#ready.length === 0 || !this.#consumers.some(({ wants }) => wants)) return;
+    if (this.#scheduled || this.#ready.length === 0 || this.#receiver === undefined) return;
     this.#scheduled = true;
     this.after(0, () => {
       this.#scheduled = false;
-      const consumer = this.#consumers.find(({ wants }) => wants);
+      const consumer = this.#receiver;
       const message = consumer === undefined ? undefined : this.#ready.shift();
       if (consumer === undefined || message === undefined) return;
-      this.#consumers = [...this.#consumers.filter((each) => each !== consumer), consumer];
+      if (!this.hasSingleConsumer) this.#consumers = [...this.#consumers.filter((each) => each !== consumer), consumer];
       consumer.take(message);
       this.schedule();
     });

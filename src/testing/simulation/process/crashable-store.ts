@@ -35,7 +35,7 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
     fireTimers: (...args) => process.guard(() => store.fireTimers(...args)),
     nextTimer: () => process.guard(() => store.nextTimer()),
     onAppend: (listener) => store.onAppend(listener),
-    onNotify: (topic, listener) => store.onNotify(topic, listener),
+    onNotify: (topic, listener) => store.onNotify(topic, () => process.notify(topic, listener)),
     migrate: (...args) => process.guard(() => store.migrate(...args)),
     stats: () => process.guard(() => store.stats()),
     health: () => store.health(),

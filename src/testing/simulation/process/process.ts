@@ -2,6 +2,7 @@ import { formatDuration } from '../../../duration.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Metrics } from '../../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
+import type { Delivery } from '../../../broker/broker.js';
 import type { StartTimer } from '../../../concurrency/clock.js';
 import type { Message } from '../../../worker/pipeline/message.js';
 import type { DeliveryOutcome } from '../../../worker/pipeline/settle.js';
@@ -18,6 +19,8 @@ export interface ProcessOptions {
   definition: WorkerDefinition;
   /** The worker's name; with a number for several replicas. */
   label: string;
+  /** The name of this process; another one after a restart. */
+  instance: string;
   service: Service;
   network: Network;
   /** `use` replaces the result of `setup`. */
@@ -33,7 +36,9 @@ export interface ProcessOptions {
  *  external call settles. */
 export class SimulatedProcess implements CrashableProcess {
   readonly label: string;
-  #consumer: SimulatedConsumer | undefined;
+  readonly #consumers: SimulatedConsumer[] = [];
+  /** The titles of the messages that are being handled. */
+  readonly #handled = new Set<string>();
   #alive = true;
   readonly #timers = new Set<() => void>();
 
@@ -44,24 +49,29 @@ export class SimulatedProcess implements CrashableProcess {
     this.label = options.label;
   }
 
-  /** Messages in flight. */
-  get inFlight(): readonly QueuedMessage[] {
-    return this.#consumer?.inFlight ?? [];
+  /** The titles of the messages that it has received and not settled, or is handling. */
+  get inFlight(): readonly string[] {
+    const received = this.#consumers.flatMap(({ inFlight }) => inFlight);
+    return [...new Set([...received.map(({ title }) => title), ...this.#handled])];
   }
 
   /** Starts the worker; rejects like `startWorker`. */
   async start(): Promise<void> {
-    const { definition, label, service, network, given, logger, metrics } = this.options;
+    const { clock, latencies } = this.state;
+    const { definition, label, instance, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
       store: crashableStore(service, this, this.state),
       broker: processBroker(this, network, this.state, {
         dispatch: (message, deliver) => this.#dispatch(message, deliver),
-        onConsume: (consumer) => (this.#consumer = consumer),
+        onConsume: (consumer) => this.#consumers.push(consumer),
       }),
-      instance: label,
+      instance,
       logger,
       metrics,
-      clock: { now: this.state.clock.now, elapsed: this.state.clock.elapsed, after: this.#after },
+      clock: { now: clock.now, elapsed: clock.elapsed, after: this.#timer('after'), every: this.#timer('every') },
+      random: () => latencies.fraction(`random ${label}`),
+      // no notification is lost
+      pollInterval: Infinity,
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
       releasesQuarantined: false,
@@ -71,6 +81,7 @@ export class SimulatedProcess implements CrashableProcess {
         // a mistake of the worker, which the check of a simulation need not find
         if (message.failure?.code === 'contract.undeclared_emit') this.options.fail(message.failure.error);
       },
+      within: (delivery, handle) => this.#within(delivery, handle),
       onCircuitBreaker: (state) => this.state.trace.add(label, `the circuit breaker is ${state}`),
       ...given,
     });
@@ -103,12 +114,26 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
+  notify(topic: string, listener: () => void): void {
+    const { label, state } = this;
+    this.#timer('after')(state.latencies.hop(`${topic} ${label}`), listener);
+  }
+
   #dispatch(message: QueuedMessage, deliver: () => void): void {
     if (this.state.faults.isCrashAtDelivery(message.number)) {
       this.crash(`at ${message.title}`);
       return;
     }
-    this.state.handling.run({ process: this, message, appended: [] }, deliver);
+    deliver();
+  }
+
+  /** Runs the handling of a message of a queue, or of one that was parked. */
+  #within<T>({ properties }: Delivery, handle: () => T): T {
+    const { network, definition } = this.options;
+    const message = network.sent(definition.name, properties.messageId);
+    if (message === undefined) return handle();
+    this.#handled.add(message.title);
+    return this.state.handling.run({ process: this, message, appended: [] }, handle);
   }
 
   crash(how: string): void {
@@ -118,26 +143,31 @@ export class SimulatedProcess implements CrashableProcess {
     this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in flight` : ''}`);
     this.state.counts.crashes += 1;
     for (const cancel of this.#timers) cancel();
-    void this.#consumer?.close();
+    for (const consumer of this.#consumers) consumer.leave();
     this.options.onDeath();
   }
 
-  readonly #after: StartTimer = (milliseconds, work) => {
-    if (!this.#alive) return () => undefined;
-    const cancel = this.state.clock.after(milliseconds, () => {
-      this.#timers.delete(cancel);
-      work();
-    });
-    this.#timers.add(cancel);
-    return () => {
-      this.#timers.delete(cancel);
-      cancel();
+  /** A timer of the clock that ends with the process. */
+  #timer(kind: 'after' | 'every'): StartTimer {
+    return (milliseconds, work) => {
+      if (!this.#alive) return () => undefined;
+      const cancel = this.state.clock[kind](milliseconds, () => {
+        if (kind === 'after') this.#timers.delete(cancel);
+        work();
+      });
+      this.#timers.add(cancel);
+      return () => {
+        this.#timers.delete(cancel);
+        cancel();
+      };
     };
-  };
+  }
 
   #trace({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
     const handling = this.state.handling.getStore();
-    if (handling === undefined || outcome === 'ignored') return;
+    if (handling === undefined) return;
+    this.#handled.delete(handling.message.title);
+    if (outcome === 'ignored') return;
     const { message, appended } = handling;
     const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
     const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
@@ -147,7 +177,7 @@ export class SimulatedProcess implements CrashableProcess {
       done: events === '' ? '  done' : events,
       duplicate: '  was handled already',
       retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
-      parked: '  waits behind an earlier one of its subject',
+      parked: '  waits for an earlier one of its subject',
       dead: `  is dead-lettered${reason}${events}`,
       quarantined: `  is quarantined${reason}`,
       returned: `  goes back to its queue${reason}`,
