@@ -71,7 +71,6 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
         listeners.clear();
       },
     },
-    lockLease: () => undefined,
     read: (step) => committer.read(step),
     size: () => sizeOf(db),
   });

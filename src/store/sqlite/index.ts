@@ -9,7 +9,7 @@ import { CheckpointThread } from './write/checkpoint-thread.js';
 import { Committer } from './write/committer.js';
 import { openReader, openWriter, type Connection } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
-import { lockPathOf, takeLeaseLock } from './lease-lock.js';
+import { LeaseLocks } from './lease-lock.js';
 import { StateReader } from './read/read-state.js';
 import { retryWhileBusy } from './write/retry-while-busy.js';
 import { noticesOf } from './tables/checkpoints.js';
@@ -140,14 +140,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       checkpoints,
       health,
       watch,
-      lockLease(name) {
-        try {
-          return takeLeaseLock(lockPathOf(path, name));
-        } catch (error) {
-          logger.debug(`store: the lock of the lease ${name} cannot be used`, { error: messageOf(error) });
-          return undefined;
-        }
-      },
+      locks: new LeaseLocks(path, logger),
       read,
       size,
       stop: () => guard.stop(),

@@ -27,6 +27,7 @@ import { Archiver } from './archive/archiver.js';
 import type { CommitHealth } from './write/commit-health.js';
 import type { Committer, StepOptions } from './write/committer.js';
 import type { Connection } from './connection.js';
+import type { LeaseLocks } from './lease-lock.js';
 import { InboxLookups } from './tables/inbox-lookups.js';
 import { History } from './read/history.js';
 import { InboxPurge } from './tables/purge-inbox.js';
@@ -60,8 +61,7 @@ export interface SqliteParts {
   checkpoints?: Pick<WalCheckpoints, 'close'>;
   health: CommitHealth;
   watch: Pick<CommitWatch, 'listen' | 'stop'>;
-  /** Takes the lock of a lease; see `Store.lockLease`. */
-  lockLease: (name: string) => LeaseLock | undefined;
+  locks?: Pick<LeaseLocks, 'take' | 'close'>;
   /** Runs a step that reads committed data. */
   read: <T>(step: () => T) => Promise<T>;
   /** Returns the size of the store in bytes. */
@@ -206,7 +206,7 @@ export class SqliteStore implements Store {
   }
 
   lockLease(name: string): LeaseLock | undefined {
-    return this.parts.lockLease(name);
+    return this.parts.locks?.take(name);
   }
 
   async releaseLease(lease: Lease): Promise<void> {
@@ -288,6 +288,7 @@ export class SqliteStore implements Store {
     await this.parts.committer.close();
     await this.parts.log.close();
     await this.parts.checkpoints?.close();
+    this.parts.locks?.close();
     this.parts.archive.close();
     this.parts.reader.close();
     this.parts.writer.db.close();

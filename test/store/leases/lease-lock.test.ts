@@ -63,6 +63,21 @@ describe('the lock of a lease', function () {
     await taken;
   });
 
+  it('passes from each killed process to one of several that wait', async () => {
+    const first = startChild();
+    await once(first, 'message');
+    let waiting = [startChild(), startChild(), startChild()].map((child) => ({
+      child,
+      leads: once(child, 'message').then(() => child),
+    }));
+    let leader = first;
+    while (waiting.length > 0) {
+      leader.kill('SIGKILL');
+      leader = await Promise.race(waiting.map(({ leads }) => leads));
+      waiting = waiting.filter(({ child }) => child !== leader);
+    }
+  });
+
   it('lets a process that starts later take over from one that was killed', async () => {
     const child = startChild();
     await once(child, 'message');
