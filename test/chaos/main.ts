@@ -13,6 +13,7 @@ import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds, withBreaker } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
+import { keepSequence } from './scenarios/ordered-sequences.js';
 import { keepOrder } from './scenarios/ordered-subjects.js';
 import { allFaults, findFaults } from './scenarios/operator.js';
 import { killInQuarantine, QUARANTINE_KILLS } from './scenarios/quarantine-kills.js';
@@ -164,6 +165,13 @@ try {
       kills: rounds * 40,
     });
     return `${kills} kills, ${corrected} dead letters corrected, up to ${parked} parked`;
+  });
+  await part('ordered sequences', async () => {
+    const { kills, corrected, gaps, released, replays } = await keepSequence({
+      ...run('sequences'),
+      ...{ events: rounds * 1_000, kills: rounds * 30, moves: rounds * 8 },
+    });
+    return `${kills} kills, ${gaps} gaps, ${released} released, ${replays} replays, ${corrected} dead letters corrected`;
   });
   await part('partitions', async () => {
     const own = await ownNode();
