@@ -12,6 +12,7 @@ const dist = join(root, 'dist');
 const LIBRARY = [
   'src/index.ts',
   'src/http.ts',
+  'src/kafka.ts',
   'src/testing/index.ts',
   'src/testing/simulation/index.ts',
   'src/cli/main.ts',

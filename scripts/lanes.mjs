@@ -27,6 +27,7 @@ const RUNS = [
   ['outbox', 'event-log', 'journal'],
   ['dead-letters', 'replay'],
   ['worker'],
+  ['kafka'], // the files share one node
 ];
 
 /** Returns the test files of each run of the whole suite, in the order of the prefixes. */

@@ -6,6 +6,7 @@ import { interruptible } from './interruptible.mjs';
 import { runsOfAll, testInLanes } from './lanes.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
+import { ensureKafka } from './kafka.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
 import { attached } from './run.mjs';
@@ -28,6 +29,8 @@ try {
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
   const isAboutPages = given.length === 0 || given.some((argument) => argument.startsWith('test/documents'));
   if (!unit && isAboutPages) await ensureChromium('The pages of the API are tested in a browser');
+  const isAboutKafka = given.length === 0 || given.some((argument) => argument.startsWith('test/kafka'));
+  if (!unit && isAboutKafka) await ensureKafka('Tests on Kafka need a broker');
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
   // a run with a broker waits for a third of its time, which leaves processor time to others

@@ -5,7 +5,7 @@ import { SetupError } from './step.mjs';
 
 /** Imports of a RabbitMQ or of child processes. A unit test has none, neither directly nor through a module of
  *  `test/`. */
-const NEEDS_MORE = /support\/rabbitmq\.js'|rabbitmq-node\.js'|'node:child_process'/;
+const NEEDS_MORE = /support\/(rabbitmq|kafka)\.js'|rabbitmq-node\.js'|'node:child_process'/;
 
 /** Returns the test files that need no broker and start no process, as paths from the root. The imports decide, so
  *  that no list has to be maintained. */
