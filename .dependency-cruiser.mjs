@@ -32,6 +32,7 @@ const layers = [
   'windows',
   'worker',
   'client',
+  'kafka',
   'dead-letters',
   'journal',
   'replay',
@@ -65,7 +66,7 @@ const onlyImports = (folder, others) => ({
 /** What every folder may use. */
 const common = ['text', 'files', 'net', 'concurrency', 'telemetry'];
 const ground = '^src/(errors|failpoints|duration|packages|supported-node)\\.ts$';
-const surface = '^src/(index|http|testing/index|testing/simulation/index)\\.ts$';
+const surface = '^src/(index|http|kafka|testing/index|testing/simulation/index)\\.ts$';
 const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$', '^examples/'];
 
 /** Which folder may import which: docs/architecture.md. Imports of types count. */
@@ -133,8 +134,11 @@ export default {
       name: 'shipped-code-needs-no-development-package',
       severity: 'error',
       comment:
-        'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for. The bundle of the library contains the packages in `bundled`.',
-      from: { path: '^(src|platform|workers|config)/', pathNot: '^src/testing/simulation/explore/fast-check\\.ts$' },
+        'Exploring a simulation needs fast-check and Kafka needs a client library: optional peer dependencies, loaded when they are asked for. The bundle of the library contains the packages in `bundled`.',
+      from: {
+        path: '^(src|platform|workers|config)/',
+        pathNot: ['^src/testing/simulation/explore/fast-check\\.ts$', '^src/kafka/client/load-client\\.ts$'],
+      },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],

@@ -689,6 +689,62 @@ export const errors = {
     message: 'The dead letter cannot be replayed as it is',
     remedy: 'Edit the dead letter as the message explains, or replay it with --force.',
   },
+  // Kafka
+  'kafka.client_missing': {
+    disposal: 'fatal',
+    message: 'The Kafka client library is not installed',
+    remedy: 'Install it, or choose another one by KAFKA_CLIENT.',
+  },
+  'kafka.unavailable': {
+    disposal: 'retry',
+    message: 'Kafka does not answer, or refuses the request',
+    remedy: 'Check KAFKA_BROKERS and the brokers; the request is repeated.',
+  },
+  'kafka.denied': {
+    disposal: 'retry',
+    message: 'Kafka refuses the user of this process',
+    remedy: 'Check KAFKA_USERNAME, KAFKA_PASSWORD and the access rules of the cluster.',
+  },
+  'kafka.fenced': {
+    disposal: 'retry',
+    message: 'Another sink with the same transactional id has started',
+    remedy: 'Nothing is lost or repeated; run one fleet with this FLOTILLA_PREFIX for each Kafka cluster.',
+  },
+  'kafka.topic_missing': {
+    disposal: 'retry',
+    message: 'A topic or one of its partitions does not exist in Kafka',
+    remedy: 'Run `flotilla kafka topics apply`.',
+  },
+  'kafka.record_too_large': {
+    disposal: 'retry',
+    message: 'A record is larger than its topic accepts',
+    remedy: 'Raise `max.message.bytes` of the topic; the sink then continues.',
+  },
+  'kafka.position_lost': {
+    disposal: 'retry',
+    message: 'Kafka no longer has the position of the sink',
+    remedy: 'Find the last published event, then run `flotilla kafka position <service> --set <position>`.',
+  },
+  'kafka.other_store': {
+    disposal: 'retry',
+    message: 'The position in Kafka belongs to another store, or to a later state of this store',
+    remedy: 'Check which events the topics have, then run `flotilla kafka position <service> --set <position>`.',
+  },
+  'kafka.records_lost': {
+    disposal: 'retry',
+    message: 'Kafka has deleted records that the source had not read',
+    remedy: 'Raise the retention of the topic, and publish the records again.',
+  },
+  'kafka.type_not_accepted': {
+    disposal: 'reject',
+    message: 'The source does not accept events of this type',
+    remedy: 'Add the type to `types` of the source, or correct the producer.',
+  },
+  'kafka.too_many_rejected': {
+    disposal: 'retry',
+    message: 'Too many rejected records wait for a decision; the source pauses',
+    remedy: 'Correct their cause, then run `flotilla kafka rejected retry` or `discard`.',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 /** A registered error code. */

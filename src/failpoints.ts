@@ -41,6 +41,8 @@ export type Failpoint =
   | 'windows.committed' // a transaction of windows committed
   | 'replay.confirmed' // history sent and confirmed, checkpoint not yet stored
   | 'topology.message_moved' // a message of an abandoned queue confirmed elsewhere, not yet acked
+  | 'kafka.sink_published' // a transaction committed in Kafka, nothing of it yet known to the store
+  | 'kafka.source_committed' // records and their offset committed in the store, the offset not yet in the group
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;

@@ -179,6 +179,48 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['service'] as const,
       registers,
     }),
+    kafkaPublished: new Counter({
+      name: 'flotilla_kafka_published_total',
+      help: 'Events of a store committed in Kafka',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    kafkaSinkLag: new Gauge({
+      name: 'flotilla_kafka_sink_lag_positions',
+      help: 'Positions between the end of the store and the last one committed in Kafka',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    kafkaFailures: new Counter({
+      name: 'flotilla_kafka_failures_total',
+      help: 'Failures of sinks and sources, by error code',
+      labelNames: ['part', 'code'] as const,
+      registers,
+    }),
+    kafkaAppended: new Counter({
+      name: 'flotilla_kafka_appended_total',
+      help: 'Records of Kafka stored as events',
+      labelNames: ['source'] as const,
+      registers,
+    }),
+    kafkaRejected: new Counter({
+      name: 'flotilla_kafka_rejected_total',
+      help: 'Records of Kafka stored as rejected, by error code',
+      labelNames: ['source', 'code'] as const,
+      registers,
+    }),
+    kafkaSourceLag: new Gauge({
+      name: 'flotilla_kafka_source_lag_records',
+      help: 'Records of a partition behind the last one that was read',
+      labelNames: ['source', 'topic', 'partition'] as const,
+      registers,
+    }),
+    kafkaRecordsLost: new Counter({
+      name: 'flotilla_kafka_records_lost_total',
+      help: 'Records that Kafka deleted before a source read them',
+      labelNames: ['source'] as const,
+      registers,
+    }),
     storeLostEvents: new Gauge({
       name: 'flotilla_store_lost_events',
       help: 'Events that the journal has and the store of the service lacks, because an older copy was restored',

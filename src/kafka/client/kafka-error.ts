@@ -1,0 +1,31 @@
+import { FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
+
+/** The error types of the Kafka protocol that need another reaction than to try again. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  INVALID_PRODUCER_EPOCH: 'kafka.fenced',
+  PRODUCER_FENCED: 'kafka.fenced',
+  INVALID_TXN_STATE: 'kafka.fenced',
+  UNKNOWN_TOPIC_OR_PARTITION: 'kafka.topic_missing',
+  MESSAGE_TOO_LARGE: 'kafka.record_too_large',
+  RECORD_LIST_TOO_LARGE: 'kafka.record_too_large',
+  TOPIC_AUTHORIZATION_FAILED: 'kafka.denied',
+  GROUP_AUTHORIZATION_FAILED: 'kafka.denied',
+  CLUSTER_AUTHORIZATION_FAILED: 'kafka.denied',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'kafka.denied',
+  SASL_AUTHENTICATION_FAILED: 'kafka.denied',
+};
+
+/** Converts an error of a client library. Errors of the protocol are found also where the library has wrapped them. */
+export function kafkaError(thrown: unknown): FlotillaError {
+  if (thrown instanceof FlotillaError) return thrown;
+  let cause: unknown = thrown;
+  for (let depth = 0; depth < 5 && cause instanceof Error; depth += 1, cause = cause.cause) {
+    const type: unknown = Reflect.get(cause, 'type');
+    const code = typeof type === 'string' ? CODES[type.replace(/^ERR_/, '')] : undefined;
+    if (code !== undefined) return new FlotillaError(code, messageOf(cause), { cause: thrown });
+    if (cause.name === 'KafkaJSSASLAuthenticationError') {
+      return new FlotillaError('kafka.denied', messageOf(cause), { cause: thrown });
+    }
+  }
+  return new FlotillaError('kafka.unavailable', messageOf(thrown), { cause: thrown });
+}

@@ -1,0 +1,69 @@
+/** The interface of KafkaJS, as far as it is used: the same in both libraries, except for the options. */
+
+type Options = Record<string, unknown>;
+type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>;
+
+interface Offsets {
+  topic: string;
+  partitions: { partition: number; offset: string; metadata?: string | null }[];
+}
+
+interface Connected {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
+export interface ShapeTransaction {
+  send(records: Options): Promise<unknown>;
+  sendOffsets(offsets: Options): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export interface ShapeProducer extends Connected {
+  send(records: Options): Promise<unknown>;
+  transaction(): Promise<ShapeTransaction>;
+}
+
+export interface ShapeMessage {
+  offset: string;
+  key?: Buffer | null;
+  value: Buffer | null;
+  timestamp: string;
+  headers?: Headers;
+}
+
+export interface ShapeBatchPayload {
+  batch: { topic: string; partition: number; highWatermark: string; messages: ShapeMessage[] };
+  resolveOffset: (offset: string) => void;
+  heartbeat: () => Promise<void>;
+  isRunning: () => boolean;
+  isStale: () => boolean;
+}
+
+export interface ShapeConsumer extends Connected {
+  subscribe(options: Options): Promise<void>;
+  run(options: Options): Promise<void>;
+  seek(offset: { topic: string; partition: number; offset: string }): void;
+  commitOffsets(offsets: { topic: string; partition: number; offset: string }[]): Promise<void>;
+  /** KafkaJS only. */
+  on?(event: string, listener: (event: { payload: { error?: Error } }) => void): unknown;
+}
+
+export interface ShapeAdmin extends Connected {
+  listTopics(): Promise<string[]>;
+  createTopics(options: Options): Promise<boolean>;
+  fetchTopicMetadata(options: {
+    topics: string[];
+  }): Promise<{ topics: { name: string; partitions: unknown[] }[] } | { name: string; partitions: unknown[] }[]>;
+  fetchTopicOffsets(topic: string): Promise<{ partition: number; low: string; high: string }[]>;
+  fetchOffsets(options: { groupId: string; topics: string[] }): Promise<Offsets[]>;
+}
+
+export interface ShapeKafka {
+  admin(options?: Options): ShapeAdmin;
+  producer(options: Options): ShapeProducer;
+  consumer(options: Options): ShapeConsumer;
+}
+
+export type KafkaConstructor = new (options: Options) => ShapeKafka;
