@@ -17,6 +17,7 @@ export default defineFleet({
     info: apiInfo,
     routes,
   },
+  optional: { sensors: [workers.sensorAlerts] },
   isClosed,
   sandbox,
   simulations: { orders: ordersLoad },

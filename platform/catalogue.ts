@@ -4,6 +4,7 @@ import { inventoryEvents } from './inventory/events.js';
 import { orderEvents } from './orders/events.js';
 import { statisticsEvents } from './statistics/events.js';
 import { fulfilmentEvents } from './orders/fulfilment/fulfilment-events.js';
+import { sensorEvents } from './sensors/events.js';
 import { userEvents } from './users/events.js';
 
 /** Every message type of this platform. */
@@ -14,6 +15,7 @@ export const platform = catalogue(baseCatalogue, {
   ...fulfilmentEvents,
   ...accountEvents,
   ...statisticsEvents,
+  ...sensorEvents,
 });
 
 // annotated, so that declaration files refer to the types of the catalogue instead of repeating them

@@ -29,17 +29,22 @@ export const historyPage = z
   .object({ items: z.array(historyItem), nextCursor })
   .meta({ id: 'EventPage', description: 'A page of events' });
 
-/** A page of the history of `subject`, oldest first. Undefined if it has no events. A cursor of another history is
+/** A page of the history of `subject`, oldest first; of one type, if there is a `type`. Undefined if it has no events. A cursor of another history is
  *  refused as not valid. */
 export async function readHistory(
   store: Pick<StoreReader, 'read' | 'readAll'>,
   subject: string,
-  { cursor: from, limit, since, until }: z.output<typeof historyQuery>,
+  { cursor: from, limit, since, until, type }: z.output<typeof historyQuery> & { type?: string },
 ): Promise<z.infer<typeof historyPage> | undefined> {
   if (from !== undefined && from.subject !== subject) {
     throw invalidRequest([{ in: 'query', path: 'cursor', message: 'no cursor of this list' }]);
   }
-  const filter = { subject, ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+  const filter = {
+    subject,
+    ...(type !== undefined && { type }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  };
   const events = await store.readAll(from?.after ?? 0, limit + 1, filter);
   if (events.length === 0 && (await store.read(subject, 0, 1)).length === 0) return undefined;
   const page = events.slice(0, limit);

@@ -7,6 +7,7 @@ import { fulfilment } from './orders/fulfilment/fulfilment.js';
 import { inventoryRoutes } from './inventory/routes.js';
 import { orderRoutes } from './orders/api/routes.js';
 import { orderSagaRoute } from './orders/api/saga-route.js';
+import { sensorRoutes } from './sensors/routes.js';
 import { statisticsRoutes } from './statistics/routes.js';
 import { userRoutes } from './users/routes.js';
 
@@ -14,6 +15,7 @@ export const apiSettings = z.object({
   fulfilment: fulfilment
     .default('orchestrated')
     .describe('How new orders are fulfilled; an order keeps the mode it started with.'),
+  with: z.string().optional().describe('Optional parts that run: without `sensors`, the API refuses readings.'),
 });
 
 type ApiSettings = z.output<typeof apiSettings>;
@@ -29,6 +31,7 @@ export const apiInfo = {
     { name: 'Orders', description: 'Orders, their history and their fulfilment' },
     { name: 'Accounts', description: 'Event-sourced accounts' },
     { name: 'Inventory', description: 'Stock of the warehouse' },
+    { name: 'Sensors', description: 'Readings of sensors, their latest values and alerts' },
     { name: 'Statistics', description: 'Totals, daily sales, and orders by minute' },
   ],
 } satisfies Omit<ApiInfo, 'version'>;
@@ -42,6 +45,7 @@ export const routes = (settings: ApiSettings): readonly Route[] => [
   ...accountSummaryRoutes,
   ...statementRoutes,
   ...inventoryRoutes,
+  ...sensorRoutes(settings.with?.split(',').includes('sensors') ?? false),
   ...statisticsRoutes,
 ];
 

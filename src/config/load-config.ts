@@ -35,8 +35,10 @@ export interface Config {
   fleetFile: string | undefined;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   logFormat: 'json' | 'text';
-  /** Undefined: all workers. */
+  /** Undefined: all workers, except those of optional parts. */
   workers: readonly string[] | undefined;
+  /** The optional parts of the fleet that run. */
+  with: readonly string[];
   /** The bearer token of the API. */
   apiToken: string | undefined;
   /** The token of /metrics and of the details of /readyz. */
@@ -93,6 +95,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
     workers: values.WORKERS,
+    with: values.WITH,
     apiToken: values.API_TOKEN,
     metricsToken: values.METRICS_TOKEN ?? values.API_TOKEN,
     corsOrigins: values.CORS_ORIGINS,

@@ -83,7 +83,14 @@ export const environment = z.object({
   WORKERS: list()
     .refine((names) => names.length > 0, 'must be names with commas between them')
     .optional()
-    .describe('Names of the enabled workers, with commas between them. If unset, all workers.'),
+    .describe(
+      'Names of the enabled workers, with commas between them. If unset, all workers except those of optional parts.',
+    ),
+  WITH: list()
+    .prefault('')
+    .describe(
+      'Optional parts of the fleet that run, with commas between them; `flotilla up --with` sets it. If unset, other commands use the parts of the `up` that runs in this folder.',
+    ),
   API_TOKEN: token().optional().describe('Bearer token of the API.'),
   METRICS_TOKEN: token()
     .optional()

@@ -26,6 +26,9 @@ export interface FleetUrls {
 /** The common parts of all fleets, with any types. */
 interface FleetParts {
   readonly workers: readonly Worker[];
+  /** Parts of the fleet that do not run unless they are named, by `flotilla up --with <part>` or in WITH: the workers of
+   *  each, which `workers` also contains. @default none */
+  readonly optional?: Readonly<Record<string, readonly Worker[]>>;
   /** Whether the aggregate of a command is closed, according to its history in the API's store: a dead letter of the
    *  command is then replayed only with `--force`. */
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
@@ -79,7 +82,7 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
 }
 
 /** Defines a fleet. Throws `fleet.invalid` if two workers, two projections or two versions of one window computation have the same name, if a worker has the
- *  name or the store of another part of the fleet, if one that orders by 'sequence' handles only some types of an aggregate, if a projection handles a type that its store never contains, or if
+ *  name or the store of another part of the fleet, if an optional part has a worker that the fleet does not have, if one that orders by 'sequence' handles only some types of an aggregate, if a projection handles a type that its store never contains, or if
  *  a command is handled by no worker or by several. */
 export function defineFleet<
   Settings extends z.ZodObject = z.ZodObject,
@@ -96,6 +99,7 @@ export function defineFleet<
     if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers have the name ${name}`);
     names.add(name);
   }
+  checkOptional(fleet);
   checkReserved(fleet);
   checkProjections(fleet);
   checkProjectedTypes(fleet);
@@ -194,6 +198,14 @@ function checkSources({ workers, api, catalogue }: Fleet): void {
     const service = outside.find((source) => services.has(source));
     if (service !== undefined)
       throw new FlotillaError('fleet.invalid', `${type} is allowed from outside as ${service}, which is a service`);
+  }
+}
+
+function checkOptional({ workers, optional = {} }: Fleet): void {
+  for (const [part, members] of Object.entries(optional)) {
+    const unknown = members.find(({ name }) => workers.every((worker) => worker.name !== name))?.name;
+    if (unknown === undefined) continue;
+    throw new FlotillaError('fleet.invalid', `the part ${part} has the worker ${unknown}; add it to \`workers\``);
   }
 }
 

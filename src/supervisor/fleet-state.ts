@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -18,6 +19,8 @@ const state = z.object({
   startedAt: z.string(),
   amqpUrl: z.string(),
   managementUrl: z.string(),
+  /** The optional parts that run; absent in the state of earlier releases. */
+  parts: z.array(z.string()).optional(),
   processes: z.array(processState),
 });
 
@@ -39,6 +42,15 @@ export async function readFleetState(dataDir: string): Promise<FleetState | unde
   }
   const result = state.safeParse(parse(text));
   return result.success ? result.data : undefined;
+}
+
+/** The optional parts that the latest `up` of this directory runs; none if it has ended or never ran. */
+export function readRunningParts(dataDir: string): readonly string[] {
+  try {
+    return state.safeParse(parse(readFileSync(fileOf(dataDir), 'utf8'))).data?.parts ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** Replaces the state atomically; readable by its owner only, because broker URLs contain passwords. */

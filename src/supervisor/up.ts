@@ -20,6 +20,8 @@ export interface UpOptions {
   dataDir: string;
   /** The enabled workers. */
   workers: readonly string[];
+  /** The optional parts that run. */
+  parts: readonly string[];
   hasApi: boolean;
   hasSandbox: boolean;
   /** The number of processes of each worker. */
@@ -115,7 +117,7 @@ async function runFleet(
     AMQP_MANAGEMENT_URL: broker.managementUrl,
     HEALTH_PORT: '0',
   };
-  const record = stateWriter(dataDir, broker, logger, () => processes.map(({ process }) => process));
+  const record = stateWriter(dataDir, broker, options, () => processes.map(({ process }) => process));
   const processes = plan.map(({ stage, name, args }) => ({
     stage,
     process: new SupervisedProcess(
@@ -175,7 +177,7 @@ async function allReady(
 function stateWriter(
   dataDir: string,
   broker: ChosenBroker,
-  logger: Logger,
+  { logger, parts }: Pick<UpOptions, 'logger' | 'parts'>,
   processes: () => readonly SupervisedProcess[],
 ) {
   const writes = new SerialQueue();
@@ -187,6 +189,7 @@ function stateWriter(
       startedAt: (await startOf(process.pid)) ?? '',
       amqpUrl: broker.amqpUrl,
       managementUrl: broker.managementUrl,
+      parts: [...parts],
       processes: processes().flatMap(({ state }) => (state === undefined ? [] : [state])),
     });
   };

@@ -30,6 +30,7 @@ describe('platform: the fleet', () => {
       'order-choreography',
       'order-saga',
       'journal',
+      'sensor-alerts',
       'statements',
     ]);
   });

@@ -18,6 +18,7 @@ import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
 interface UpFlags {
   scale: Record<string, number>;
   processes?: number;
+  with?: string[];
   setBrokerAside?: boolean;
 }
 
@@ -35,6 +36,11 @@ export function register(program: Command, context: Context): void {
         'run all workers in so many processes, which saves memory and CPU time (default: one each)',
       ).argParser(parseProcesses),
     )
+    .addOption(
+      new Option('--with <part>', 'an optional part of the fleet that also runs, or several with commas').argParser(
+        parseParts,
+      ),
+    )
     .option(
       '--set-broker-aside',
       'if another version of RabbitMQ wrote its data, rename their folder and send unhandled messages again from the stores',
@@ -44,6 +50,7 @@ export function register(program: Command, context: Context): void {
       examples(
         ['flotilla up', 'run the fleet in this folder, with a private RabbitMQ'],
         ['flotilla up --scale payment=3', 'three processes of one worker'],
+        ['flotilla up --with sensors', 'with an optional part of the fleet'],
         ['flotilla up --processes 2', 'all workers in two processes, for a small machine'],
       ),
     )
@@ -51,14 +58,16 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runUp(flags: UpFlags, context: Context): Promise<void> {
-  const { config, env, cwd, signal, forced, packageRoot } = context;
+  const { env, cwd, signal, forced, packageRoot } = context;
+  const parts = flags.with ?? context.config.with;
+  const config = { ...context.config, with: parts };
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, config);
   requireTokens(config, ['api', 'health']);
   requireSettings(env, fleet, enabled); // immediately, instead of by a process that exits
   const sandbox = fleet.sandbox && readSandboxSettings(fleet.sandbox, env);
   if (sandbox !== undefined) requireToken(sandbox.token, sandbox.tokenVariables, { host: config.host, place: 'HOST' });
-  const disabled = describeDisabled(fleet, enabled);
+  const disabled = describeDisabled(fleet, config);
   if (disabled !== undefined) context.say(`${disabled}.`);
   const { amqpUrl, managementUrl } = config;
   const signing = prepareSigning(context);
@@ -74,7 +83,8 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     ports: { ...(fleet.api !== undefined && { PORT: config.port }), ...sandbox?.ports },
     amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
     drainTimeout: config.drainTimeout,
-    env: { ...env, ...signing },
+    env: { ...env, ...signing, WITH: parts.join(',') },
+    parts,
     program: context.program,
     installer: join(packageRoot, 'scripts', 'install-rabbitmq.mjs'),
     logger: context.logger({ process: 'supervisor' }),
@@ -128,6 +138,11 @@ function parseProcesses(text: string): number {
   const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
   if (count < 1 || count > MAX_PROCESSES) throw new InvalidArgumentError(`It is a number from 1 to ${MAX_PROCESSES}.`);
   return count;
+}
+
+function parseParts(text: string, before: string[] = []): string[] {
+  const parts = text.split(',').map((part) => part.trim());
+  return [...before, ...parts.filter((part) => part !== '')];
 }
 
 /** Parses `payment=3,email=2`; the option can be repeated. */

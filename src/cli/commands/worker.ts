@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { FlotillaError } from '../../errors.js';
 import { readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
-import { enabledWorkers, findWorker } from '../../runtime/fleet/enabled-workers.js';
+import { enabledWorkers, findWorker, workersOff } from '../../runtime/fleet/enabled-workers.js';
 import { runWorkers } from '../../runtime/run-workers.js';
 import { requireSettings } from '../shared/check-settings.js';
 import type { Context } from '../shared/context.js';
@@ -24,6 +25,9 @@ export function register(program: Command, context: Context): void {
 async function runWorker(names: readonly string[], context: Context): Promise<void> {
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, context.config);
+  const off = workersOff(fleet, context.config);
+  const missing = names.find((name) => off.has(name) && enabled.every((worker) => worker.name !== name));
+  if (missing !== undefined) throw new FlotillaError('config.invalid', `${missing} is of an optional part; set WITH`);
   const wanted = names.map((name) => findWorker(enabled, name));
   requireSettings(context.env, { sandbox: fleet.sandbox }, wanted);
   const env = withDevelopmentSettings(fleet, context.env);

@@ -1,6 +1,7 @@
 import { settingsProblems, withDevelopmentSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
+import { enabledWorkers, workersOff } from '../../runtime/fleet/enabled-workers.js';
 import { workerDefinitionOf, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
 /** Checks the settings of these workers and, if they are passed, those of the API and of the sandbox. Throws
@@ -23,12 +24,15 @@ export function requireSettings(
   throw second === undefined ? first : new AggregateError(problems, problems.map(({ message }) => message).join('; '));
 }
 
-/** Names commands and sagas whose worker WORKERS excludes; undefined if there are none. */
+/** Names commands and sagas whose worker WORKERS excludes; undefined if there are none. Optional parts that are off are
+ *  not named. */
 export function describeDisabled(
-  { workers }: Pick<Fleet, 'workers'>,
-  enabled: readonly { name: string }[],
+  fleet: Pick<Fleet, 'workers' | 'optional'>,
+  config: Parameters<typeof enabledWorkers>[1],
 ): string | undefined {
-  const left = workers.filter(({ name }) => enabled.every((worker) => worker.name !== name));
+  const enabled = enabledWorkers(fleet, config).map(({ name }) => name);
+  const off = workersOff(fleet, config);
+  const left = fleet.workers.filter(({ name }) => !enabled.includes(name) && !off.has(name));
   const parts = left.map(workerDefinitionOf).map(({ name, sagas, handlers, definitions }) => {
     const commands = handlers.map(({ pattern }) => pattern).filter((type) => definitions[type]?.kind === 'command');
     const tasks = [...sagas.map((saga) => `runs the saga ${saga.name}`), ...commands.map((type) => `handles ${type}`)];

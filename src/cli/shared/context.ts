@@ -7,6 +7,7 @@ import { jsonLine, type LogEntry } from '../../telemetry/log-line.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { loadFleet } from '../../runtime/fleet/load-fleet.js';
 import { loadFleetKeys } from '../../runtime/broker/open-broker.js';
+import { readRunningParts } from '../../supervisor/fleet-state.js';
 import type { Signals } from './signals.js';
 
 /** The environment of every command. Configuration and fleet are loaded at their first use, because help and `new` need
@@ -81,7 +82,12 @@ export function createContext(options: ContextOptions): Context {
   const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr, service } = options;
   let config: Config | undefined;
   let fleet: Promise<Fleet> | undefined;
-  const load = () => (config ??= loadConfig(env, { terminal: stderr.isTTY === true }));
+  const load = () => (config ??= loadOwn());
+  const loadOwn = () => {
+    const loaded = loadConfig(env, { terminal: stderr.isTTY === true });
+    const isOperator = service === undefined && (env['WITH'] ?? '') === '';
+    return isOperator ? { ...loaded, with: readRunningParts(resolve(cwd, loaded.dataDir)) } : loaded;
+  };
   const isJson = () => service !== undefined && formatOf(load, env) === 'json';
   const entryLine = (message: string, fields: Partial<LogEntry> = {}) =>
     jsonLine({ timestamp: new Date().toISOString(), level: 'info', message, process: service, ...fields });

@@ -14,13 +14,21 @@ export interface DifferentSetting {
 }
 
 /** Of these depends which queues and bindings the fleet has, and not only their limits. */
-const QUEUE_VARIABLES: readonly string[] = ['FLOTILLA_PREFIX', 'WORKERS', 'RETRY_DELAYS'];
+const QUEUE_VARIABLES: readonly string[] = ['FLOTILLA_PREFIX', 'WORKERS', 'WITH', 'RETRY_DELAYS'];
 
 /** The variables that decide what a fleet declares in the broker, as texts; empty if not set. */
-export function topologySettings({ prefix, workers, retryDelays, log, unroutedMax }: Config): Record<string, string> {
+export function topologySettings({
+  prefix,
+  workers,
+  retryDelays,
+  log,
+  unroutedMax,
+  ...config
+}: Config): Record<string, string> {
   return {
     FLOTILLA_PREFIX: prefix,
     WORKERS: [...(workers ?? [])].sort().join(','),
+    WITH: [...config.with].sort().join(','),
     RETRY_DELAYS: (retryDelays ?? []).map(formatDuration).join(','),
     STREAM_MAX_AGE: log.maxAge,
     STREAM_MAX_BYTES: String(log.maxBytes),

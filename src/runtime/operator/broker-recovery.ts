@@ -75,7 +75,7 @@ async function prove(fleet: Fleet, place: OperatorPlace): Promise<string[]> {
     listed === '' ? 'The workers have handled everything.' : `Not handled, to be sent again: ${listed}.`,
     ...(disabled.length === 0
       ? []
-      : [`Not enabled (WORKERS), so nothing is sent to them: ${disabled.map(({ name }) => name).join(', ')}.`]),
+      : [`Not enabled (WORKERS, WITH), so nothing is sent to them: ${disabled.map(({ name }) => name).join(', ')}.`]),
     `Not in the stores, and kept in the old folder only: messages of programs that publish without a store, and what a ` +
       `worker has not handled for ${formatDuration(memory)} (STREAM_MAX_AGE and a day), as long as inboxes remember.`,
   ];

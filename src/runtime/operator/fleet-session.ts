@@ -114,7 +114,9 @@ export class FleetSession implements OperatorPlace {
     const enabled = enabledWorkers(this.fleet, this.config);
     return {
       workers: queuesOfAll(enabled),
-      declared: queuesOfAll(enabledWorkers(this.fleet, { ...this.config, workers: undefined })),
+      declared: queuesOfAll(
+        enabledWorkers(this.fleet, { ...this.config, workers: this.fleet.workers.map(({ name }) => name) }),
+      ),
       queueless: enabled.filter((worker) => !hasQueue(worker)).map(({ name }) => name),
       readers: enabled.filter(({ from }) => from === 'log').map(({ name }) => name),
     };

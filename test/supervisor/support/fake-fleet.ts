@@ -37,6 +37,7 @@ export class FakeFleet implements AsyncDisposable {
       cwd: this.directory,
       dataDir: 'data',
       workers: ['inventory', 'payment'],
+      parts: [],
       hasApi: true,
       hasSandbox: true,
       scale: {},

@@ -152,7 +152,7 @@ async function checkFleet(context: Context): Promise<Finding> {
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, context.config);
   requireSettings(context.env, fleet, enabled);
-  const disabled = describeDisabled(fleet, enabled);
+  const disabled = describeDisabled(fleet, context.config);
   const listed = `${enabled.length} workers: ${enabled.map(({ name }) => name).join(', ')}`;
   return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
 }

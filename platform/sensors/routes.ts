@@ -1,0 +1,192 @@
+import { cursor, cursorOf, defineRoute, ProblemError, type ProblemType, type Route } from 'flotilla/http';
+import { z } from 'zod';
+import { create } from '../catalogue.js';
+import { nextCursor } from '../fields.js';
+import { historyPage, historyQuery, readHistory } from '../history.js';
+import { readingData, readingId } from './reading-event.js';
+import { readings, sensorId, subjectOf } from './readings.js';
+import sensorAlerts from './sensor-alerts.js';
+
+const tag = 'Sensors';
+const MAX_PAGE = 500;
+
+const sensorNotFound = {
+  code: 'sensor.not_found',
+  status: 404,
+  title: 'No reading of this sensor is known',
+  remedy: 'Check the id. A reading shows after a moment.',
+} satisfies ProblemType;
+
+const sensorsOff = {
+  code: 'sensor.off',
+  status: 404,
+  title: 'This platform runs without sensors',
+  remedy: 'Start it with `flotilla up --with sensors`.',
+} satisfies ProblemType;
+
+const params = z.object({ id: sensorId });
+
+const stored = z
+  .object({
+    accepted: z.int().describe('Stored by this request'),
+    repeated: z.int().describe('Stored before, and not again'),
+  })
+  .meta({ id: 'StoredReadings', description: 'How many readings were stored' });
+
+const sensorBody = z
+  .object({
+    id: z.string(),
+    status: z.enum(['online', 'offline']),
+    lastSeen: z.iso.datetime(),
+    values: z.array(
+      z.object({
+        type: z.string(),
+        value: z.number(),
+        unit: z.string(),
+        location: z.string().optional(),
+        time: z.iso.datetime(),
+        alert: z.enum(['normal', 'medium', 'high']).describe('As reported last'),
+      }),
+    ),
+  })
+  .meta({ id: 'Sensor', description: 'A sensor with its latest value of each type' });
+
+type SensorBody = z.infer<typeof sensorBody>;
+
+const sensorPage = z
+  .object({ items: z.array(sensorBody), nextCursor })
+  .meta({ id: 'SensorPage', description: 'A page of sensors' });
+
+const sensorCursor = cursor('sensor', z.strictObject({ after: z.string() }));
+
+interface Row {
+  sensor: string;
+  seen_at: number;
+  offline_at: number | null;
+  type: string | null;
+  value: number;
+  unit: string;
+  location: string | null;
+  time: number;
+  level: SensorBody['values'][number]['alert'];
+}
+
+/** `isOn`: whether the workers of the sensors run. */
+export const sensorRoutes = (isOn: boolean): Route[] => [
+  defineRoute({
+    method: 'post',
+    path: '/sensors/:id/readings',
+    operationId: 'addSensorReadings',
+    tag,
+    summary: 'Store one reading of a sensor, or up to 500',
+    description:
+      'The readings are on disk when this answers. A repeated one is not stored again: it has the same sensor, type and time, and the same `seq`, or without it the same value. A reading without `time` is one of now.',
+    params,
+    body: readings,
+    emits: ['sensor.reading'],
+    responses: { 202: stored },
+    problems: [sensorsOff],
+    handler: ({ params: { id: sensor }, body, origin, commit }) => {
+      if (!isOn) throw new ProblemError(sensorsOff);
+      const now = Date.now();
+      const given = Array.isArray(body) ? body : [body];
+      return commit(async (tx) => {
+        const subject = subjectOf(sensor);
+        const events = given.map((reading) => {
+          const data = readingData(sensor, reading, now);
+          return create('sensor.reading', data, { ...origin(subject), id: readingId(data) });
+        });
+        const { appended } = await tx.append(subject, 'any', events);
+        return { status: 202, body: { accepted: appended, repeated: events.length - appended } };
+      });
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/sensors',
+    operationId: 'listSensors',
+    tag,
+    summary: 'List the sensors with their latest values',
+    description: 'By id. Readings may take a moment to show.',
+    query: z.object({
+      cursor: sensorCursor.optional(),
+      limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
+    }),
+    responses: { 200: sensorPage },
+    reads: [sensorAlerts],
+    handler: async ({ query: { cursor: from, limit }, store }) => {
+      const found = await store.query<Row>`
+        select s.sensor, s.seen_at, s.offline_at, v.type, v.value, v.unit, v.location, v.time, v.level
+        from (select * from sensors where sensor > ${from?.after ?? ''} order by sensor limit ${limit + 1}) s
+        left join sensor_values v on v.sensor = s.sensor
+        order by s.sensor, v.type`;
+      const sensors = sensorsOf(found);
+      const items = sensors.slice(0, limit);
+      const last = items.at(-1);
+      const isLast = sensors.length <= limit || last === undefined;
+      return { status: 200, body: { items, nextCursor: isLast ? null : cursorOf(sensorCursor, { after: last.id }) } };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/sensors/:id',
+    operationId: 'getSensor',
+    tag,
+    summary: 'Read the latest values of a sensor',
+    description: 'A reading may take a moment to show.',
+    params,
+    responses: { 200: sensorBody },
+    problems: [sensorNotFound],
+    reads: [sensorAlerts],
+    handler: async ({ params: { id }, store }) => {
+      const found = await store.query<Row>`
+        select s.sensor, s.seen_at, s.offline_at, v.type, v.value, v.unit, v.location, v.time, v.level
+        from sensors s left join sensor_values v on v.sensor = s.sensor
+        where s.sensor = ${id} order by v.type`;
+      const [body] = sensorsOf(found);
+      if (body === undefined) throw new ProblemError(sensorNotFound);
+      return { status: 200, body };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/sensors/:id/alerts',
+    operationId: 'listSensorAlerts',
+    tag,
+    summary: 'List the alerts of a sensor',
+    description: 'Oldest first: when a value left its range, and when it returned.',
+    params,
+    query: historyQuery,
+    responses: { 200: historyPage },
+    problems: [sensorNotFound],
+    handler: async ({ params: { id }, query, store }) => {
+      const page = await readHistory(store, subjectOf(id), { ...query, type: 'sensor.alert' });
+      if (page === undefined) throw new ProblemError(sensorNotFound);
+      return { status: 200, body: page };
+    },
+  }),
+];
+
+/** The sensors of these rows, which are in the order of their sensors. */
+function sensorsOf(rows: readonly Row[]): SensorBody[] {
+  const sensors: SensorBody[] = [];
+  for (const row of rows) {
+    let sensor = sensors.at(-1);
+    if (sensor?.id !== row.sensor) {
+      const status = row.offline_at === null ? 'online' : 'offline';
+      sensor = { id: row.sensor, status, lastSeen: isoTime(row.seen_at), values: [] };
+      sensors.push(sensor);
+    }
+    const { type, value, unit, location, time, level: alert } = row;
+    if (type === null) continue; // went offline before its first reading
+    sensor.values.push({ type, value, unit, ...(location !== null && { location }), time: isoTime(time), alert });
+  }
+  return sensors;
+}
+
+function isoTime(milliseconds: number): string {
+  return new Date(Number(milliseconds)).toISOString();
+}

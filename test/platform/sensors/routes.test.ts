@@ -1,0 +1,85 @@
+import { expect } from 'chai';
+import { routes } from '../../../platform/routes.js';
+import { startApi, temporaryFile, type Answer, type Api } from '../../api/support/start.js';
+
+const time = '2026-11-29T10:00:00.000Z';
+const reading = { type: 'temperature', value: 21.5, time };
+
+describe('platform: sensors over HTTP', () => {
+  let file: Awaited<ReturnType<typeof temporaryFile>>;
+  let api: Api;
+  before(async () => {
+    file = await temporaryFile();
+    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
+  });
+  after(async () => {
+    await api.close();
+    await file.remove();
+  });
+
+  const post = (sensor: string, body: unknown) => api.send('POST', `/sensors/${sensor}/readings`, { body });
+  const counts = ({ status, body }: Answer) => [status, body.accepted, body.repeated];
+  const problem = ({ status, body }: Answer) => [status, body.code];
+
+  it('stores one reading, or up to 500, before it answers', async () => {
+    expect(counts(await post('s1', reading))).to.deep.equal([202, 1, 0]);
+    const many = Array.from({ length: 500 }, (_, value) => ({ ...reading, value }));
+    expect(counts(await post('s1', many))).to.deep.equal([202, 500, 0]);
+    const [first] = await api.store.read('sensor/s1');
+    expect(first?.event.data).to.deep.equal({ sensor: 's1', ...reading, unit: '°C' });
+    expect(await api.store.read('sensor/s1')).to.have.length(501);
+  });
+
+  it('does not store a repeated reading again', async () => {
+    expect(counts(await post('s2', [reading, reading]))).to.deep.equal([202, 1, 1]);
+    expect(counts(await post('s2', { ...reading, time: '2026-11-29T11:00:00+01:00' }))).to.deep.equal([202, 0, 1]);
+    expect(counts(await post('s2', { ...reading, seq: 1 }))).to.deep.equal([202, 1, 0]);
+    expect(counts(await post('s2', { ...reading, value: 22, seq: 1 }))).to.deep.equal([202, 0, 1]);
+    expect(counts(await post('s3', reading))).to.deep.equal([202, 1, 0]);
+  });
+
+  it('refuses what is no reading, and stores nothing of the request', async () => {
+    const ahead = new Date(Date.now() + 6 * 60_000).toISOString();
+    const bad: unknown[] = [
+      { ...reading, type: 'noise' },
+      { ...reading, value: '21.5' },
+      { ...reading, value: null },
+      { ...reading, value: 1e300 },
+      { ...reading, time: ahead },
+      { ...reading, time: 'yesterday' },
+      { ...reading, unit: '°F' },
+      { ...reading, extra: 1 },
+      [],
+      Array.from({ length: 501 }, (_, value) => ({ ...reading, value })),
+      [reading, { ...reading, value: 'NaN' }],
+    ];
+    for (const body of bad)
+      expect(problem(await post('s4', body)), JSON.stringify(body).slice(0, 80)).to.deep.equal([
+        400,
+        'request.invalid',
+      ]);
+    expect(problem(await post('s4.x', reading))).to.deep.equal([400, 'request.invalid']);
+    const notJson = await fetch(`${api.url}/sensors/s4/readings`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `{"type":"temperature","value":NaN}`,
+    });
+    expect([notJson.status, ((await notJson.json()) as { code: string }).code]).to.deep.equal([
+      400,
+      'request.malformed_json',
+    ]);
+    expect(await api.store.read('sensor/s4')).to.deep.equal([]);
+  });
+
+  it('refuses readings of a platform that runs without sensors', async () => {
+    const other = await temporaryFile();
+    const without = await startApi(other.path, { routes: routes({ fulfilment: 'orchestrated' }) });
+    try {
+      const refused = await without.send('POST', '/sensors/s1/readings', { body: reading });
+      expect(problem(refused)).to.deep.equal([404, 'sensor.off']);
+    } finally {
+      await without.close();
+      await other.remove();
+    }
+  });
+});

@@ -1,0 +1,1 @@
+export { default } from '#platform/sensors/sensor-alerts.js';
