@@ -21,6 +21,7 @@ import { slowDisk } from './slow-disk.js';
 import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
 import { storeRead } from './store-read.js';
+import { windows } from './windows.js';
 import type { Bench } from './support/bench.js';
 import { printTable, type Row } from './support/table.js';
 
@@ -42,6 +43,7 @@ const benches: Record<string, Bench> = {
   history,
   projection,
   sagas,
+  windows,
 };
 
 const wanted = process.argv.slice(2);

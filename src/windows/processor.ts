@@ -6,7 +6,7 @@ import { WindowEngine, type Arrival, type WindowInput } from './engine/engine.js
 import type { Segment } from './engine/segment.js';
 import { endsOf } from './shapes.js';
 import { newestPane, paneStarts, readPane } from './state/panes-table.js';
-import { RecentIds } from './state/recent-ids.js';
+import { joinIds, RecentIds, type SourcedIds } from './state/recent-ids.js';
 import { SegmentWriter, TooManyResults, type Written } from './state/segment-writer.js';
 import { prepareWindows, type Cursor, type WindowsRow } from './state/windows-table.js';
 
@@ -37,8 +37,8 @@ export interface ProcessorOptions<Position> {
   resultsPerTransaction?: number;
 }
 
-/** Changed panes and late events in memory before they are written. */
-const MAX_CHANGES = 5_000;
+/** Changed panes and late events in memory before they are written: a transaction with so many takes about 0.1 s. */
+const MAX_CHANGES = 20_000;
 /** Segments of one transaction. */
 const MAX_SEGMENTS = 100;
 /** Milliseconds after which state without results is written. */
@@ -48,7 +48,7 @@ export const STATE_INTERVAL_MS = 1_000;
 interface Work<Position> {
   segment: Segment;
   position: Position;
-  ids: readonly string[];
+  ids: SourcedIds;
 }
 
 /** Applies the entries of a source to the windows of one definition. State, watermark, results and the position of the
@@ -57,7 +57,6 @@ export class WindowProcessor<Position> {
   #position: Position | undefined;
   #committed: Position | undefined;
   #work: Work<Position>[] = [];
-  #ids: string[] = [];
   #closing: Cursor | undefined;
   #limit = MAX_SEGMENTS;
   #writtenAt: number;
@@ -151,9 +150,7 @@ export class WindowProcessor<Position> {
     { input, refusal }: NonNullable<Incoming<Position>['event']>,
     arrival: (input: WindowInput) => Arrival,
   ): boolean {
-    const id = `${input.source} ${input.id}`;
-    if (!this.recent.add(id)) return false;
-    this.#ids.push(id);
+    if (!this.recent.add(input.source, input.id)) return false;
     const at = arrival(input);
     if (refusal === undefined) return this.engine.apply(input, at);
     this.engine.refuse(input, refusal, at.now);
@@ -175,8 +172,7 @@ export class WindowProcessor<Position> {
   }
 
   #cut(position: Position): void {
-    this.#work.push({ segment: this.engine.cut(), position, ids: this.#ids });
-    this.#ids = [];
+    this.#work.push({ segment: this.engine.cut(), position, ids: this.recent.take() });
   }
 
   /** Commits some of the work; false if another process has taken over. */
@@ -184,7 +180,7 @@ export class WindowProcessor<Position> {
     const part = this.#work.slice(0, this.#limit);
     const last = part.at(-1);
     if (last === undefined) return true;
-    const ids = part.slice(this.#closing === undefined ? 0 : 1).flatMap((work) => work.ids);
+    const ids = joinIds(part.slice(this.#closing === undefined ? 0 : 1).map((work) => work.ids));
     const done: { written?: Written; remember?: () => void } = {};
     try {
       const isCommitted = await this.options.commit(last.position, async (tx) => {
@@ -223,7 +219,7 @@ export class WindowProcessor<Position> {
       ...{ panes: [], late: [], changed: [], watermark },
       ends: pending.sort((a, b) => a - b),
     };
-    this.#work = [{ segment, position, ids: [] }];
+    this.#work = [{ segment, position, ids: {} }];
     this.#closing = closing;
     while (this.#work.length > 0) if (!(await this.#commit())) break;
   }

@@ -20,6 +20,8 @@ import { killInQuarantine, QUARANTINE_KILLS } from './scenarios/quarantine-kills
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
+import { checkWindows } from '../windows/support/check-windows.js';
+import { killWindows } from '../windows/support/kill-windows.js';
 import { rollVersions } from './scenarios/rolling-versions.js';
 import { compareVerdicts } from './scenarios/schema-verdicts.js';
 import { simulateOrders } from './scenarios/simulated-orders.js';
@@ -204,6 +206,19 @@ try {
   await part('store, killed amid commits', async () => {
     const acknowledged = await killAmidCommits({ seed, kills: 200, say });
     return `200 kills, ${acknowledged} batches acknowledged`;
+  });
+  await part('windows, recomputed', async () => {
+    await checkWindows({ seed, runs: rounds * 1_000 });
+    return `${rounds * 1_000} histories with restarts at every commit`;
+  });
+  await part('killed windows', async () => {
+    const points = ['windows.applied:1', 'windows.committed:1', 'windows.applied:2', 'windows.committed:3'];
+    for (let round = 0; round < rounds; round += 1) {
+      for (const kind of ['tumbling', 'hopping', 'sliding'] as const) {
+        await killWindows({ seed: seed + round, kind, readings: 4_000, points });
+      }
+    }
+    return `${rounds * 3 * points.length} kills`;
   });
   await part('killed projections', async () => {
     await killProjections({ seed, rounds: rounds * 3, say });

@@ -4,6 +4,9 @@ import type { Sql } from '../../store/store.js';
  *  unconfirmed events of its store again. */
 const LIMIT = 50_000;
 
+/** Ids by source. */
+export type SourcedIds = Readonly<Record<string, readonly string[]>>;
+
 interface Chunk {
   number: number;
   size: number;
@@ -11,15 +14,21 @@ interface Chunk {
 
 /** The ids of the last events of a reader. A log contains an event again if its publisher did not receive the confirm. */
 export class RecentIds {
-  readonly #ids: Set<string>;
+  // two generations, the older of which is dropped as a whole: deleting the oldest entry of a set takes longer each time
+  #newer = new Generation();
+  #older = new Generation();
+  /** Added since the last `take`. */
+  #added: Record<string, string[]> = {};
   #chunks: readonly Chunk[];
 
   private constructor(
     private readonly windows: number,
-    stored: readonly { number: number; ids: readonly string[] }[],
+    stored: readonly { number: number; ids: SourcedIds }[],
   ) {
-    this.#ids = new Set(stored.flatMap(({ ids }) => ids));
-    this.#chunks = stored.map(({ number, ids }) => ({ number, size: ids.length }));
+    for (const { ids } of stored) {
+      for (const [source, each] of Object.entries(ids)) for (const id of each) this.#newer.add(source, id);
+    }
+    this.#chunks = stored.map(({ number, ids }) => ({ number, size: sizeOf(ids) }));
   }
 
   static async load(sql: Sql, windows: number): Promise<RecentIds> {
@@ -27,28 +36,36 @@ export class RecentIds {
       SELECT number, ids FROM flotilla_window_recent WHERE windows = ${windows} ORDER BY number`;
     return new RecentIds(
       windows,
-      rows.map(({ number, ids }) => ({ number: Number(number), ids: JSON.parse(ids) as string[] })),
+      rows.map(({ number, ids }) => ({ number: Number(number), ids: JSON.parse(ids) as SourcedIds })),
     );
   }
 
   /** Adds an id; false if it is known. */
-  add(id: string): boolean {
-    if (this.#ids.has(id)) return false;
-    this.#ids.add(id);
-    if (this.#ids.size > LIMIT)
-      for (const oldest of this.#ids) {
-        this.#ids.delete(oldest);
-        break;
-      }
+  add(source: string, id: string): boolean {
+    if (this.#newer.has(source, id) || this.#older.has(source, id)) return false;
+    if (this.#newer.size >= LIMIT) {
+      this.#older = this.#newer;
+      this.#newer = new Generation();
+    }
+    this.#newer.add(source, id);
+    (this.#added[source] ??= []).push(id);
     return true;
   }
 
-  /** Stores ids that were added, and deletes the oldest ones. Returns a function to call after the commit. */
-  async store(sql: Sql, ids: readonly string[]): Promise<() => void> {
-    if (ids.length === 0) return () => undefined;
-    const chunk = { number: (this.#chunks.at(-1)?.number ?? 0) + 1, size: ids.length };
+  /** Returns the ids that were added since the last call. */
+  take(): SourcedIds {
+    const added = this.#added;
+    this.#added = {};
+    return added;
+  }
+
+  /** Stores ids, and deletes the oldest ones. Returns a function to call after the commit. */
+  async store(sql: Sql, ids: SourcedIds): Promise<() => void> {
+    const size = sizeOf(ids);
+    if (size === 0) return () => undefined;
+    const chunk = { number: (this.#chunks.at(-1)?.number ?? 0) + 1, size };
     const chunks = [...this.#chunks, chunk];
-    let total = chunks.reduce((sum, { size }) => sum + size, 0);
+    let total = chunks.reduce((sum, each) => sum + each.size, 0);
     while (total - (chunks[0]?.size ?? 0) >= LIMIT) total -= chunks.shift()?.size ?? 0;
     await sql`
       INSERT INTO flotilla_window_recent (windows, number, ids)
@@ -59,5 +76,34 @@ export class RecentIds {
     return () => {
       this.#chunks = chunks;
     };
+  }
+}
+
+/** Joins ids in order. */
+export function joinIds(parts: readonly SourcedIds[]): SourcedIds {
+  const joined: Record<string, string[]> = {};
+  for (const part of parts) {
+    for (const [source, ids] of Object.entries(part)) joined[source] = (joined[source] ?? []).concat(ids);
+  }
+  return joined;
+}
+
+function sizeOf(ids: SourcedIds): number {
+  return Object.values(ids).reduce((sum, { length }) => sum + length, 0);
+}
+
+class Generation {
+  size = 0;
+  readonly #sources = new Map<string, Set<string>>();
+
+  has(source: string, id: string): boolean {
+    return this.#sources.get(source)?.has(id) === true;
+  }
+
+  add(source: string, id: string): void {
+    let ids = this.#sources.get(source);
+    if (ids === undefined) this.#sources.set(source, (ids = new Set()));
+    ids.add(id);
+    this.size += 1;
   }
 }
