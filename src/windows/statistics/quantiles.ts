@@ -23,7 +23,7 @@ export const quantiles = {
   initial: (): Quantiles => ({ positive: {}, negative: {}, zero: 0 }),
 
   /** Adds a number to the state and returns it. Throws a `RangeError` for a value that is not a finite number. */
-  add(state: Quantiles, value: number): Quantiles {
+  add: (state: Quantiles, value: number): Quantiles => {
     if (!Number.isFinite(value)) throw new RangeError('Quantiles are of finite numbers');
     if (Math.abs(value) < SMALLEST) state.zero += 1;
     else {
@@ -36,7 +36,7 @@ export const quantiles = {
     return state;
   },
 
-  merge(a: Quantiles, b: Quantiles): Quantiles {
+  merge: (a: Quantiles, b: Quantiles): Quantiles => {
     const merged = { positive: { ...a.positive }, negative: { ...a.negative }, zero: a.zero + b.zero };
     for (const side of ['positive', 'negative'] as const) {
       for (const [index, count] of Object.entries(b[side])) merged[side][index] = (merged[side][index] ?? 0) + count;
@@ -46,7 +46,7 @@ export const quantiles = {
   },
 
   /** Returns the value below which the part `q` (0 to 1) of the numbers is; undefined without numbers. */
-  at({ positive, negative, zero }: Quantiles, q: number): number | undefined {
+  at: ({ positive, negative, zero }: Quantiles, q: number): number | undefined => {
     const ascending = [
       ...sorted(negative)
         .reverse()

@@ -23,7 +23,7 @@ export const statistics = {
 
   /** Adds a number to the state, by Welford's method, and returns it. Throws a `RangeError` for a value that is not a
    *  finite number. */
-  add(state: Statistics, value: number): Statistics {
+  add: (state: Statistics, value: number): Statistics => {
     if (!Number.isFinite(value)) throw new RangeError('Statistics are of finite numbers');
     state.n += 1;
     const delta = value - state.mean;
@@ -35,7 +35,7 @@ export const statistics = {
   },
 
   /** Returns the statistics of both, by the method of Chan, Golub and LeVeque. */
-  merge(a: Statistics, b: Statistics): Statistics {
+  merge: (a: Statistics, b: Statistics): Statistics => {
     if (a.n === 0) return { ...b };
     if (b.n === 0) return { ...a };
     const n = a.n + b.n;
@@ -50,7 +50,7 @@ export const statistics = {
   },
 
   /** Throws a `RangeError` without numbers. */
-  summary({ n, mean, m2, min, max }: Statistics): StatisticsSummary {
+  summary: ({ n, mean, m2, min, max }: Statistics): StatisticsSummary => {
     if (min === null || max === null) throw new RangeError('There are no statistics of no numbers');
     return { count: n, mean, min, max, standardDeviation: n < 2 ? 0 : Math.sqrt(m2 / (n - 1)) };
   },
