@@ -18,14 +18,19 @@ export interface RefusedTypesOptions {
   exchange: string;
   logger: Logger;
   clock: () => number;
+  /** Milliseconds of a monotonic clock. @default that of the process */
+  elapsed?: () => number;
   /** Called with the number of deferred events whenever it changes. */
   onDeferred: (events: number) => void;
 }
 
+/** A refusal that lasts this long is an error. A new quorum queue may have no leader for some seconds. */
+const ERROR_AFTER_MS = 10_000;
 /** Minimum time between two log entries about one type. */
 const REPORT_INTERVAL_MS = 60_000;
 /** Minimum time between two queries of the broker about one type: its statistics change no faster. */
 const QUERY_INTERVAL_MS = 5_000;
+const LEVELS = ['warn', 'error'] as const;
 const UNKNOWN_QUEUE =
   'not known: no queue on the way of this type is full or down as far as the management API says; see `rabbitmqctl list_queues name state messages effective_policy_definition`';
 
@@ -33,12 +38,15 @@ const UNKNOWN_QUEUE =
 export class RefusedTypes {
   readonly #current = new Map<string, Refusal>();
   readonly #log: BoundedLog;
+  readonly #refusedAt = new Map<string, number>();
   readonly #queriedAt = new Map<string, number>();
+  readonly #elapsed: () => number;
   #events = 0;
   #full = false;
 
   constructor(private readonly options: RefusedTypesOptions) {
-    this.#log = new BoundedLog(options.logger, REPORT_INTERVAL_MS);
+    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#log = new BoundedLog(options.logger, REPORT_INTERVAL_MS, this.#elapsed);
   }
 
   get current(): readonly Refusal[] {
@@ -71,11 +79,11 @@ export class RefusedTypes {
 
   refused(type: string, error: FlotillaError, deferred: number): void {
     const { clock } = this.options;
-    const known = this.#current.get(type);
-    if (known === undefined) {
+    const now = this.#elapsed();
+    if (!this.#current.has(type)) {
+      this.#refusedAt.set(type, now);
       this.#current.set(type, { type, since: new Date(clock()).toISOString(), code: error.code, queues: [] });
     }
-    const now = performance.now();
     if (now - (this.#queriedAt.get(type) ?? -Infinity) < QUERY_INTERVAL_MS) return;
     this.#queriedAt.set(type, now);
     void this.#report(type, error, deferred);
@@ -84,7 +92,8 @@ export class RefusedTypes {
   accepted(type: string): void {
     const refusal = this.#current.get(type);
     if (!this.#current.delete(type) || refusal === undefined) return;
-    for (const known of [true, false]) this.#log.clear(`${type} ${known}`);
+    for (const level of LEVELS) for (const known of [true, false]) this.#log.clear(`${level} ${type} ${known}`);
+    this.#refusedAt.delete(type);
     this.#queriedAt.delete(type);
     this.options.logger.warn('relay: the broker accepts this type again', { type, since: refusal.since });
   }
@@ -92,6 +101,7 @@ export class RefusedTypes {
   /** Forgets all refusals when the lease is lost: the next holder detects them itself. */
   clear(): void {
     this.#current.clear();
+    this.#refusedAt.clear();
     this.#queriedAt.clear();
     this.deferred(0, false);
   }
@@ -110,9 +120,11 @@ export class RefusedTypes {
       queue = `not known: ${messageOf(reason)}`;
     }
     const since = this.#current.get(type)?.since;
+    const lasts = this.#elapsed() - (this.#refusedAt.get(type) ?? Infinity);
+    const level = lasts >= ERROR_AFTER_MS ? 'error' : 'warn';
     this.#log.log(
-      'error',
-      `${type} ${queues.length > 0}`,
+      level,
+      `${level} ${type} ${queues.length > 0}`,
       'relay: the broker refuses events of a type; other subjects go on',
       {
         type,
