@@ -24,8 +24,8 @@ export const turn: Middleware<WorkerPipelineContext> = (next, context) => {
 };
 
 /** A publisher outside of the fleet must not be able to let the next events of a sequence wait: `decode` refuses it. */
-function mayWait({ sequence, envelope, delivery }: Message, context: WorkerPipelineContext): boolean {
-  return sequence === undefined || (envelope !== undefined && isTrusted(envelope, delivery, context));
+function mayWait(message: Message, context: WorkerPipelineContext): boolean {
+  return message.sequence === undefined || isTrusted(message, context);
 }
 
 /** While there is no room for a message of a sequence, earlier ones have a turn. */
@@ -66,7 +66,7 @@ async function inTurn(
       return outcome;
     }
     const settled = await slots.run(() => next(message));
-    const isHeld = settled === 'dead' && ordering.holds && isTrusted(message.envelope, delivery, context);
+    const isHeld = settled === 'dead' && ordering.holds && isTrusted(message, context);
     const { refusal, failure } = message;
     if (isHeld) await parking.hold(message, refusal?.code ?? failure?.code ?? 'worker.handler_failed');
     else if (isSettled(settled)) await parking.settled(message, settled);
@@ -88,7 +88,13 @@ function isSettled(outcome: DeliveryOutcome): boolean {
   return outcome !== 'retried' && outcome !== 'returned' && outcome !== 'parked';
 }
 
-function isTrusted(envelope: EventEnvelope, delivery: Delivery, context: WorkerPipelineContext): boolean {
+/** Verifies the publisher of a message, once. */
+function isTrusted(message: Message, context: WorkerPipelineContext): boolean {
+  const { envelope, delivery } = message;
+  return (message.isTrusted ??= envelope !== undefined && isFromEmitter(envelope, delivery, context));
+}
+
+function isFromEmitter(envelope: EventEnvelope, delivery: Delivery, context: WorkerPipelineContext): boolean {
   try {
     context.verify?.(envelope.source, delivery.properties);
     requireTrusted(envelope, { ...context, origin: delivery.origin });

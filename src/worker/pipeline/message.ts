@@ -32,6 +32,8 @@ export interface Message {
   refusal: FlotillaError | undefined;
   /** The event as it was received; undefined until it is read. */
   envelope: EventEnvelope | undefined;
+  /** Whether its publisher may emit it; undefined until that is verified. */
+  isTrusted: boolean | undefined;
   /** Undefined until decoded. */
   event: EventEnvelope | undefined;
   /** The key under which the event counts as handled; undefined until decoded. */
@@ -62,6 +64,7 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     sequence: undefined,
     refusal: undefined,
     envelope: undefined,
+    isTrusted: undefined,
     event: undefined,
     key: undefined,
     hasStartMark: false,

@@ -224,6 +224,14 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await waiting()).to.deep.equal([]);
     });
 
+    it('verifies the publisher of each event once', async () => {
+      const verified: string[] = [];
+      await steppers.start(sequenced(), { verify: (_source, { messageId = '' }) => verified.push(messageId) });
+      const events = await publish('a', 1, 2);
+      await handled(2);
+      expect(verified).to.have.members(events.map(({ id }) => id));
+    });
+
     it('begins a sequence with any number if it may', async () => {
       let failures = 0;
       const handle = ({ n }: { n: number }) => {
