@@ -201,6 +201,8 @@ export interface Store {
    *  the lock, and if the store has none. The lock only shortens the takeover: the lease decides. */
   lockLease(name: string): LeaseLock | undefined;
   releaseLease(lease: Lease): Promise<void>;
+  /** Whether any process holds the lease at this time, in milliseconds since the epoch. */
+  isLeaseHeld(name: string, now: number): Promise<boolean>;
   /** Converts due timers into events, at most `limit`, each in the transaction that deletes it. Returns how many. */
   fireTimers(now: number, limit?: number): Promise<number>;
   /** Returns when the next timer is due, in milliseconds since the epoch; undefined without timers. */

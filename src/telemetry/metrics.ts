@@ -143,6 +143,12 @@ export function createMetrics(options: MetricsOptions = {}) {
       labelNames: ['worker', 'queue'] as const,
       registers,
     }),
+    changeInterrupted: new Gauge({
+      name: 'flotilla_partition_change_interrupted',
+      help: '1 while a change of the number of partitions of an ordered worker is interrupted: no command continues it. Every replica reports the same number',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     hotSubject: new Gauge({
       name: 'flotilla_partition_hot_subject_ratio',
       help: 'The part of the messages of a partition in the last two minutes that its most frequent subject has; 0 below 100 messages',

@@ -465,6 +465,15 @@ export function storeContract(
         expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
       });
 
+      it('reports whether a lease is held: until it is released, or its time is over', async () => {
+        expect(await store.isLeaseHeld('relay', now)).to.equal(false);
+        const lease = await store.acquireLease('relay', 'a', 1_000);
+        expect(await store.isLeaseHeld('relay', now)).to.equal(true);
+        expect(await store.isLeaseHeld('relay', now + 1_000)).to.equal(false);
+        if (lease !== undefined) await store.releaseLease(lease);
+        expect(await store.isLeaseHeld('relay', now)).to.equal(false);
+      });
+
       it('moves a leased checkpoint for the current epoch only', async () => {
         const old = await store.acquireLease('relay', 'a', 100);
         if (old === undefined) throw new Error('not acquired');

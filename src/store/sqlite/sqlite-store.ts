@@ -216,6 +216,10 @@ export class SqliteStore implements Store {
     this.#leases.released(lease.name);
   }
 
+  isLeaseHeld(name: string, now: number): Promise<boolean> {
+    return this.#read(() => this.#state.isLeaseHeld(name, now));
+  }
+
   async fireTimers(now: number, limit = 100): Promise<number> {
     const next = await this.nextTimer();
     if (next === undefined || next > now) return 0;

@@ -4,6 +4,7 @@ import { slotOf, type PartitionCount } from '../../../src/broker/messages/slot-h
 import { setsInBroker } from '../../../src/broker/topology/partition-sets.js';
 import { sleep } from '../../../src/concurrency/sleep.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
+import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { queuesOf } from '../../../src/worker/definition/queues.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 import {
@@ -96,6 +97,29 @@ for (const kind of ['memory', 'rabbitmq']) {
         expect(await sets()).to.deep.equal([to]);
       }
       await check(await loading.stop());
+    });
+
+    it('report a change that no command continues', async () => {
+      const metrics = createMetrics();
+      const isReported = async (value: 0 | 1) =>
+        eventually(`reported: ${value}`, async () => {
+          const { values } = await metrics.changeInterrupted.get();
+          return values[0]?.value === value;
+        });
+      await steppers.start(stepper(), { metrics, pollInterval: 50 });
+      await isReported(0);
+      const killed = new AbortController();
+      const onStep = ({ step }: MoveStep) => {
+        if (step === 'declared') killed.abort();
+      };
+      expect(await codeOf(move(8, { onStep, signal: killed.signal }))).not.to.equal(undefined);
+      await isReported(1);
+      const lease = await steppers.store.acquireLease('partitions:stepper', 'another', 60_000);
+      await isReported(0);
+      if (lease !== undefined) await steppers.store.releaseLease(lease);
+      await isReported(1);
+      await move(8);
+      await isReported(0);
     });
 
     it('are consumed only when the old ones with the same subjects are empty', async () => {

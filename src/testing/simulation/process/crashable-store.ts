@@ -32,6 +32,7 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
     acquireLease: (...args) => process.guard(() => store.acquireLease(...args)),
     lockLease: (name) => store.lockLease(name),
     releaseLease: (...args) => process.guard(() => store.releaseLease(...args)),
+    isLeaseHeld: (...args) => process.guard(() => store.isLeaseHeld(...args)),
     fireTimers: (...args) => process.guard(() => store.fireTimers(...args)),
     nextTimer: () => process.guard(() => store.nextTimer()),
     onAppend: (listener) => store.onAppend(listener),

@@ -14,6 +14,7 @@ import { adoptPartitions, type PartitionPlace } from './adopt-partitions.js';
 import { markerFor } from './marker.js';
 import { isComplete } from './partition-plan.js';
 import {
+  moveLease,
   partitionTopic,
   passPartition,
   readPartitions,
@@ -84,7 +85,7 @@ export async function movePartitions(options: MovePartitionsOptions): Promise<Mo
 async function acquire(options: MovePartitionsOptions): Promise<LeaseHolder> {
   const { store, worker, holder, logger, leaseWait = 5_000, signal } = options;
   const end = performance.now() + leaseWait;
-  const name = `partitions:${worker}`;
+  const name = moveLease(worker);
   for (;;) {
     const lease = await LeaseHolder.acquire(store, { name, holder, ttl: LEASE_TTL_MS, logger });
     if (lease !== undefined) return lease;

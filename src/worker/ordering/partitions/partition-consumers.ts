@@ -9,7 +9,7 @@ import { PartitionConsumer, type PartitionConsumerOptions } from '../partition-c
 import { partitionPrefetch } from '../partition-prefetch.js';
 import { adoptPartitions } from './adopt-partitions.js';
 import { openPartitions, type OpenPartition } from './partition-plan.js';
-import { partitionTopic, passPartition, readPartitions, type PartitionState } from './partition-table.js';
+import { moveLease, partitionTopic, passPartition, readPartitions, type PartitionState } from './partition-table.js';
 
 const FAULT_PAUSE_MS = 500;
 /** Minimum time between two entries about late messages of one queue. */
@@ -82,8 +82,10 @@ export class PartitionConsumers {
     while (!this.#isClosed) {
       let wait = pollInterval;
       try {
-        this.#follow((this.#isReady ? await this.#state() : undefined) ?? (await this.#adopt()));
+        const state = (this.#isReady ? await this.#state() : undefined) ?? (await this.#adopt());
+        this.#follow(state);
         this.#isReady = true;
+        await this.#reportMove(state);
         this.#faults.recovered('The state of the partitions is read again');
       } catch (error) {
         wait = FAULT_PAUSE_MS;
@@ -110,6 +112,14 @@ export class PartitionConsumers {
         expectedPartitions: defined,
       });
     return state;
+  }
+
+  /** Exports whether a change of the number of partitions waits for a command that continues it. */
+  async #reportMove(state: PartitionState): Promise<void> {
+    const { store, metrics, definition, clock } = this.options.worker;
+    const { name } = definition;
+    const isInterrupted = state.moving !== undefined && !(await store.isLeaseHeld(moveLease(name), clock.now()));
+    metrics.changeInterrupted.labels(name).set(isInterrupted ? 1 : 0);
   }
 
   /** Consumes exactly the partitions that may be consumed. */

@@ -41,6 +41,11 @@ export function partitionTopic(worker: string): string {
   return `partitions:${worker}`;
 }
 
+/** The lease of the command that changes the partitions of a worker. */
+export function moveLease(worker: string): string {
+  return `partitions:${worker}`;
+}
+
 /** Undefined before the first start of the worker with this store. */
 export async function readPartitions(sql: Sql, worker: string): Promise<PartitionState | undefined> {
   const [row] = await sql<{ epoch: number; size: SetSize; moving_to: SetSize | null }>`
