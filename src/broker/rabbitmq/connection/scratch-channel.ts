@@ -1,4 +1,4 @@
-import type { ConfirmChannel } from 'amqplib';
+import type { Channel, ConfirmChannel } from 'amqplib';
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Connection } from './connection.js';
@@ -27,11 +27,16 @@ export function scratchChannels(connection: Connection, logger: Logger): Scratch
       hangs = hasCode(error, 'broker.timeout');
       throw error;
     } finally {
-      const closing = open ? channel.close().catch(() => undefined) : undefined;
-      if (!hangs)
-        await within(REQUEST_TIMEOUT_MS, 'closing a channel', Promise.resolve(closing)).catch(() => undefined);
+      const closing = open ? closeChannel(channel).catch(() => undefined) : undefined;
+      if (!hangs) await closing;
     }
   };
+}
+
+/** Closes a channel. Resolves also if its connection is lost meanwhile, in which case amqplib does not answer. */
+export async function closeChannel(channel: Channel): Promise<void> {
+  const closed = new Promise<void>((resolve) => channel.on('close', resolve));
+  await within(REQUEST_TIMEOUT_MS, 'closing a channel', Promise.race([channel.close(), closed]));
 }
 
 /** Returns the AMQP reply code of an amqplib error. */

@@ -2,7 +2,7 @@ import type { ChannelModel } from 'amqplib';
 import type { ExchangeSpec } from '../../topology/topology.js';
 import { REQUEST_TIMEOUT_MS, within } from '../limits.js';
 import { exchangeOptions } from './inspect.js';
-import { codeOf } from '../connection/scratch-channel.js';
+import { closeChannel, codeOf } from '../connection/scratch-channel.js';
 import { messageOf } from '../../../errors.js';
 
 /** Declares the claims of this process on a new connection: after a loss, another broker may listen at the same
@@ -18,7 +18,7 @@ export async function verifyClaims(
     try {
       const declared = channel.assertExchange(claim.name, claim.type, exchangeOptions(claim));
       await within(REQUEST_TIMEOUT_MS, `declaring exchange ${claim.name}`, declared);
-      await within(REQUEST_TIMEOUT_MS, 'closing a channel', channel.close());
+      await closeChannel(channel);
     } catch (error) {
       if (codeOf(error) === 406) return messageOf(error);
       if (codeOf(error) !== 403) throw error;

@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+import { openConnection } from '../../../../src/broker/rabbitmq/connection/connection.js';
+import { scratchChannels } from '../../../../src/broker/rabbitmq/connection/scratch-channel.js';
+import { REQUEST_TIMEOUT_MS } from '../../../../src/broker/rabbitmq/limits.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { tcpProxy } from '../../../support/tcp-proxy.js';
+
+describe('a channel for one request', function () {
+  this.timeout(120_000);
+
+  it('does not delay its caller if the connection is lost while it closes', async () => {
+    const { amqpUrl, prefix } = await testBroker();
+    const proxy = await tcpProxy(amqpUrl);
+    const connection = openConnection({
+      urls: [proxy.through(amqpUrl)],
+      name: 'test',
+      heartbeat: 10,
+      logger: silentLogger(),
+    });
+    try {
+      await connection.state.until(['ready'], AbortSignal.timeout(REQUEST_TIMEOUT_MS));
+      let endedAt = Number.NaN;
+      const answer = await scratchChannels(connection, silentLogger())('testing', REQUEST_TIMEOUT_MS, async () => {
+        proxy.freeze();
+        // the request has succeeded, and its channel is closing
+        setImmediate(() => {
+          endedAt = performance.now();
+          proxy.cut();
+          proxy.thaw();
+        });
+        return Promise.resolve('answered');
+      });
+      expect(answer).to.equal('answered');
+      expect(performance.now() - endedAt).to.be.below(REQUEST_TIMEOUT_MS / 2);
+    } finally {
+      await connection.close();
+      await proxy.close();
+      await cleanUp(prefix);
+    }
+  });
+});
