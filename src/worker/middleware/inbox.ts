@@ -54,7 +54,7 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const { effects, passTurn: onCommitted } = message;
     const [key, ...replaced] = keys;
     const isFirst =
-      effects.length === 0 && replaced.length === 0 && message.sequence === undefined
+      isAlone(message) && replaced.length === 0
         ? await store.markHandled(key, { onCommitted })
         : await store.transaction(
             async (tx) => {
@@ -69,6 +69,11 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     return isFirst ? 'done' : 'duplicate';
   }
 };
+
+/** Whether the inbox row is all that is written when the message is handled. */
+function isAlone({ effects, parked, sequence }: Message): boolean {
+  return effects.length === 0 && parked === undefined && sequence === undefined;
+}
 
 /** The keys of the events that an edited one replaces: they count as handled together with it. */
 function replacedKeys({ delivery }: Message, { consumer }: InboxKey): InboxKey[] {

@@ -142,10 +142,12 @@ export class Parking {
     failpoint('worker.held');
   }
 
-  /** The message is handled in this transaction. */
+  /** The message is handled in this transaction, which also removes its row. */
   async handle(tx: Tx, message: Message): Promise<void> {
-    if (this.#sequences === undefined || !isInTurn(message) || !isNumbered(message)) return;
-    if (await this.#sequences.pass(tx, message)) await tx.notify(parkingTopic(this.worker));
+    const { parked } = message;
+    if (parked !== undefined) await deleteParked(tx.sql, this.worker, parked.place);
+    const isNext = isInTurn(message) && isNumbered(message) && (await this.#sequences?.pass(tx, message)) === true;
+    if (parked !== undefined || isNext) await tx.notify(parkingTopic(this.worker));
   }
 
   /** Lets the next message of a key follow one that needs no further handling. */
@@ -153,13 +155,15 @@ export class Parking {
     const { parked, turn: key } = message;
     for (const [wakeup, waiting] of this.#room) if (waiting === key) wakeup.notify();
     const passes = outcome !== 'done' && isNumbered(message) && !(await this.#isPassed(message));
-    if (!passes && parked === undefined) return;
-    await this.#change(async (tx) => {
-      if (await this.#isGapFilled(tx, message)) return;
-      if (parked !== undefined) await deleteParked(tx.sql, this.worker, parked.place);
-      if (passes) await this.#sequences?.pass(tx, message);
-    });
-    failpoint('worker.unparked');
+    const isRemoved = parked === undefined || outcome === 'done';
+    if (passes || !isRemoved) {
+      await this.#change(async (tx) => {
+        if (await this.#isGapFilled(tx, message)) return;
+        if (!isRemoved) await deleteParked(tx.sql, this.worker, parked.place);
+        if (passes) await this.#sequences?.pass(tx, message);
+      });
+    }
+    if (passes || parked !== undefined) failpoint('worker.unparked');
   }
 
   /** Resolves when a message that found no room may be parked or handled; with false when its delivery is lost. */
