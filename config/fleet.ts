@@ -18,6 +18,15 @@ export default defineFleet({
     routes,
   },
   optional: { sensors: [workers.sensorAlerts] },
+  kafka: {
+    topics: {
+      'user.*': 'user-events',
+      'order.*': 'order-events',
+      'payment.*': 'payment-events',
+      'inventory.*': 'inventory-events',
+      'email.*': 'notification-events',
+    },
+  },
   isClosed,
   sandbox,
   simulations: { orders: ordersLoad },

@@ -23,7 +23,7 @@ const ANSWER_LIMIT_MS = 1_000;
 const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk';
 
 /** Starts a Kafka node on free loopback ports, with its files in `dataDir`, and resolves when it answers. It is broker
- *  and controller, without replication; it does not create topics by itself. Throws `SetupError`. */
+ *  and controller, without replication; a topic that a client names is created with 3 partitions. Throws `SetupError`. */
 export async function startKafkaNode(dataDir) {
   const found = findKafka();
   if (found === undefined) throw new SetupError('Kafka is not installed; `npm run kafka` installs it');
@@ -84,7 +84,8 @@ function propertiesOf({ port, controllerPort, dataDir }) {
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': join(dataDir, 'log'),
-    'auto.create.topics.enable': false,
+    'auto.create.topics.enable': true,
+    'num.partitions': 3,
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1_000,
     // a node that was killed may start again when its session has ended

@@ -698,7 +698,7 @@ export const errors = {
   'kafka.unavailable': {
     disposal: 'retry',
     message: 'Kafka does not answer, or refuses the request',
-    remedy: 'Check KAFKA_BROKERS and the brokers; the request is repeated.',
+    remedy: 'Check KAFKA_BROKERS and the brokers; sinks and sources retry by themselves.',
   },
   'kafka.denied': {
     disposal: 'retry',

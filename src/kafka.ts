@@ -24,3 +24,5 @@ export {
   type KafkaBus,
   type KafkaBusOptions,
 } from './kafka/bus/kafka-bus.js';
+export type { KafkaDeclaration, KafkaSourceDeclaration } from './fleet/kafka.js';
+export { runKafka } from './runtime/run-kafka.js';

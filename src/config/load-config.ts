@@ -1,5 +1,6 @@
 import { addressesOf } from '../broker/rabbitmq/connection/addresses.js';
 import { FlotillaError } from '../errors.js';
+import type { KafkaConnection } from '../kafka/client/connection.js';
 import { isLoopback } from '../net/loopback.js';
 import { environment, type Environment } from './schema.js';
 import { isSecret, maskedUrl } from './secrets.js';
@@ -66,6 +67,8 @@ export interface Config {
   breakerHalfOpenAfter: number | undefined;
   /** Undefined: the values of each saga. */
   sagas: { timeout: number | undefined; retryDelays: readonly number[] | undefined };
+  /** How Kafka is reached; without brokers, the fleet exchanges nothing with it. */
+  kafka: Pick<KafkaConnection, 'client' | 'tls' | 'sasl'> & { brokers: readonly string[] };
   /** How long a process may take to finish work in progress when it ends, in milliseconds. */
   drainTimeout: number;
   /** For tests only: the point at which the process ends. */
@@ -109,8 +112,23 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     retryDelays: values.RETRY_DELAYS,
     breakerHalfOpenAfter: values.BREAKER_HALF_OPEN_AFTER,
     sagas: { timeout: values.SAGA_TIMEOUT, retryDelays: values.SAGA_RETRY_DELAYS },
+    kafka: kafkaOf(values),
     drainTimeout: values.DRAIN_TIMEOUT,
     failpoint: values.FLOTILLA_FAILPOINT,
+  };
+}
+
+function kafkaOf(values: Environment): Config['kafka'] {
+  const { KAFKA_USERNAME: username, KAFKA_PASSWORD: password } = values;
+  if (username !== undefined && password === undefined) {
+    throw new FlotillaError('config.invalid', 'KAFKA_PASSWORD must be set where KAFKA_USERNAME is');
+  }
+  return {
+    brokers: values.KAFKA_BROKERS,
+    client: values.KAFKA_CLIENT,
+    tls: values.KAFKA_TLS === 'on',
+    ...(username !== undefined &&
+      password !== undefined && { sasl: { mechanism: values.KAFKA_SASL, username, password } }),
   };
 }
 

@@ -142,6 +142,22 @@ export const environment = z.object({
   SAGA_RETRY_DELAYS: durations({ min: 0, max: LONGEST_SAGA_WAIT_MS })
     .optional()
     .describe('Retry delays of every step of every saga, in place of those that the steps declare.'),
+  KAFKA_BROKERS: list()
+    .refine(
+      (all) => all.every((broker) => /^[A-Za-z0-9._-]{1,253}:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(broker)),
+      'must be `host:port` with commas between them',
+    )
+    .prefault('')
+    .describe('Brokers of a Kafka cluster. If unset, the fleet exchanges nothing with Kafka.'),
+  KAFKA_CLIENT: oneOf(['kafkajs', 'confluent'])
+    .default('kafkajs')
+    .describe('Client library: the package kafkajs, or @confluentinc/kafka-javascript.'),
+  KAFKA_TLS: oneOf(['off', 'on']).default('off').describe('Whether connections to Kafka are encrypted.'),
+  KAFKA_SASL: oneOf(['plain', 'scram-sha-256', 'scram-sha-512'])
+    .default('scram-sha-512')
+    .describe('How KAFKA_USERNAME authenticates.'),
+  KAFKA_USERNAME: matching(/./, 'a name').optional().describe('User of Kafka. If unset, no authentication.'),
+  KAFKA_PASSWORD: matching(/./, 'a password').optional().describe('Password of KAFKA_USERNAME.'),
   DRAIN_TIMEOUT: duration()
     .prefault('20s')
     .describe('How long a stopping process may take to finish its work in progress.'),
@@ -166,4 +182,9 @@ export type Environment = z.output<typeof environment>;
 export type Variable = keyof Environment;
 
 /** Variables whose whole value is a secret. */
-export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN', 'METRICS_TOKEN', 'FLEET_KEY']);
+export const secretVariables: ReadonlySet<string> = new Set<Variable>([
+  'API_TOKEN',
+  'METRICS_TOKEN',
+  'FLEET_KEY',
+  'KAFKA_PASSWORD',
+]);

@@ -5,7 +5,8 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import { KAFKA_STORE, OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import { checkKafka, typesFromKafka, type KafkaDeclaration } from './kafka.js';
 import type { Load } from './load.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler-types.js';
@@ -34,6 +35,8 @@ interface FleetParts {
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
   /** Lines that `up` prints when the fleet is running, by heading: `{ Mailbox: 'http://…' }`. */
   readonly banner?: (urls: FleetUrls) => Readonly<Record<string, string>>;
+  /** What the fleet exchanges with Kafka. @default nothing */
+  readonly kafka?: KafkaDeclaration;
   /** Loads for the running fleet, by name: `flotilla simulate <name>`. */
   readonly simulations?: Readonly<Record<string, Load>>;
 }
@@ -108,6 +111,7 @@ export function defineFleet<
   checkCommands(fleet);
   checkSources(fleet);
   checkSequences(fleet);
+  checkKafka(fleet);
   return fleet;
 }
 
@@ -171,11 +175,12 @@ export function emittersOf(fleet: Fleet): Emitters {
 }
 
 /** The services that declare to emit each type. */
-export function declaredEmitters({ workers, api }: Fleet): Map<string, Set<string>> {
+export function declaredEmitters({ workers, api, kafka, catalogue }: Fleet): Map<string, Set<string>> {
   const services = new Map<string, Set<string>>();
   addEmitter(services, OPS_STORE, LIFECYCLE_EVENTS);
   for (const { store, emits } of workers.map(workerDefinitionOf)) addEmitter(services, store, emits);
   if (api?.emits !== undefined) addEmitter(services, api.store, api.emits);
+  addEmitter(services, KAFKA_STORE, typesFromKafka({ kafka, catalogue }));
   return services;
 }
 
@@ -213,10 +218,14 @@ function checkReserved({ workers, api }: Fleet): void {
   const reserved = workers.find(({ name }) => RESERVED_NAMES.has(name))?.name;
   if (reserved !== undefined)
     throw new FlotillaError('fleet.invalid', `the name ${reserved} is reserved; rename the worker`);
-  const sharer = workers.find((worker) => workerDefinitionOf(worker).store === OPS_STORE)?.name;
-  const who = sharer ?? (api?.store === OPS_STORE ? 'the API' : undefined);
-  if (who !== undefined) {
-    throw new FlotillaError('fleet.invalid', `the store ${OPS_STORE} belongs to the keeper; name another for ${who}`);
+  for (const [store, owner] of [
+    [OPS_STORE, 'the keeper'],
+    [KAFKA_STORE, 'the sources of Kafka'],
+  ] as const) {
+    const sharer = workers.find((worker) => workerDefinitionOf(worker).store === store)?.name;
+    const who = sharer ?? (api?.store === store ? 'the API' : undefined);
+    if (who === undefined) continue;
+    throw new FlotillaError('fleet.invalid', `the store ${store} belongs to ${owner}; name another for ${who}`);
   }
 }
 

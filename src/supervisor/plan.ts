@@ -17,6 +17,8 @@ export interface PlanOptions {
   workers: readonly string[];
   hasApi: boolean;
   hasSandbox: boolean;
+  /** Whether the fleet exchanges events with Kafka. @default false */
+  hasKafka?: boolean;
   /** The number of processes of each worker. @default 1 */
   scale: Readonly<Record<string, number>>;
   /** The number of processes that share all workers. Undefined: each worker has its own. */
@@ -26,11 +28,12 @@ export interface PlanOptions {
 /** The processes of a fleet on one machine. Throws `name.unknown` for the scale of a worker that is not enabled, and
  *  `config.invalid` for a worker with more processes than there are. */
 export function planProcesses(options: PlanOptions): PlannedProcess[] {
-  const { workers, hasApi, hasSandbox, scale, processes } = options;
+  const { workers, hasApi, hasSandbox, hasKafka = false, scale, processes } = options;
   for (const name of Object.keys(scale)) requireKnown('worker', name, workers);
   return [
     ...(hasSandbox ? [{ stage: 'sandbox', name: 'sandbox', args: ['sandbox'] } as const] : []),
     { stage: 'keeper', name: 'keeper', args: ['keeper'] },
+    ...(hasKafka ? [{ stage: 'keeper', name: 'kafka', args: ['kafka', 'run'] } as const] : []),
     ...(processes === undefined ? separateProcesses(options) : sharedProcesses(options, processes)),
     ...(hasApi ? [{ stage: 'api', name: 'api', args: ['api'] } as const] : []),
   ];

@@ -24,6 +24,7 @@ export interface UpOptions {
   parts: readonly string[];
   hasApi: boolean;
   hasSandbox: boolean;
+  hasKafka?: boolean;
   /** The number of processes of each worker. */
   scale: Readonly<Record<string, number>>;
   /** The number of processes that share all workers. Undefined: each worker has its own. */

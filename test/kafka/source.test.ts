@@ -115,4 +115,17 @@ describe('Kafka source', function () {
     const [row] = await store.query<{ next_offset: number }>`SELECT next_offset FROM flotilla_kafka_offsets`;
     expect(Number(row?.next_offset)).to.equal(6);
   });
+
+  it('stores nothing of a partition that another member has moved, and continues where that one is', async () => {
+    const record = (n: number) => ({ key: 'job/1', value: JSON.stringify(job(n)), headers: structured });
+    await produce([record(0)]);
+    const store = await bench.open('mirror');
+    await whileReading(bench, store, async () => {
+      await eventually(async () => (await store.head()) === 1);
+      await store.transaction((tx) => tx.sql`UPDATE flotilla_kafka_offsets SET next_offset = 3`);
+      await produce([record(1), record(2), record(3)]);
+      await eventually(async () => (await store.head()) >= 2);
+    });
+    expect((await store.readAll(0)).map(({ event }) => (event.data as { n: number }).n)).to.deep.equal([0, 3]);
+  });
 });

@@ -90,6 +90,11 @@ export const commands: readonly CommandEntry[] = [
     description: 'show the partitions of ordered workers, and change their number',
     load: () => import('./order/index.js'),
   },
+  {
+    name: 'kafka',
+    description: 'publish events to Kafka, store records of Kafka as events, create topics',
+    load: () => import('./kafka/index.js'),
+  },
   { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },
   {
     name: 'unrouted',

@@ -77,6 +77,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     workers: enabled.map(({ name }) => name),
     hasApi: fleet.api !== undefined,
     hasSandbox: sandbox !== undefined,
+    hasKafka: fleet.kafka !== undefined && config.kafka.brokers.length > 0,
     scale: flags.scale,
     processes: flags.processes,
     host: config.host,

@@ -34,7 +34,7 @@ export function clientOf(kafka: ShapeKafka, dialect: Dialect): KafkaClient {
   return {
     admin: () => adminOf(kafka),
     producer() {
-      const producer = kafka.producer(dialect.producer({ idempotent: true, maxInFlightRequests: 1 }));
+      const producer = kafka.producer(dialect.producer({ ...PRODUCER }));
       return {
         connect: () => checked(producer.connect()),
         disconnect: () => checked(producer.disconnect()),
@@ -55,6 +55,9 @@ async function checked<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** A topic that is created by accident would have another number of partitions. */
+const PRODUCER = { idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false };
+
 /** Milliseconds after which the broker aborts a transaction whose producer has vanished. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
@@ -63,8 +66,7 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
     dialect.producer({
       transactionalId,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
-      idempotent: true,
-      maxInFlightRequests: 1,
+      ...PRODUCER,
     }),
   );
   let target: Awaited<ReturnType<Dialect['offsetsOf']>> | undefined;

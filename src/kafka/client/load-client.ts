@@ -36,6 +36,7 @@ async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> 
       groupId: group,
       sessionTimeout,
       heartbeatInterval: sessionTimeout / 3,
+      allowAutoTopicCreation: false,
       // a member that vanishes while it joins holds up the others for so long; no batch takes longer
       rebalanceTimeout: 2 * sessionTimeout,
       // short, because a record waits for up to this long in the broker
@@ -68,7 +69,7 @@ async function confluentClient(connection: KafkaConnection): Promise<KafkaClient
       'max.in.flight': maxInFlightRequests,
     }),
     consumer: ({ group, fromBeginning, sessionTimeout }) => ({
-      kafkaJS: { groupId: group, fromBeginning, sessionTimeout, autoCommit: false },
+      kafkaJS: { groupId: group, fromBeginning, sessionTimeout, allowAutoTopicCreation: false, autoCommit: false },
     }),
     subscription: () => ({}),
     run: () => ({ eachBatchAutoResolve: false }),

@@ -17,6 +17,15 @@ export interface RejectedRecord {
   rejectedAt: number;
 }
 
+/** The record itself. */
+export interface RejectedContent {
+  key: string | null;
+  /** Null if it was larger than 1 MiB or absent. */
+  body: Buffer | null;
+  timestamp: number;
+  headers: Readonly<Record<string, string>>;
+}
+
 /** Stores a record as rejected, in the transaction that moves the offset past it. */
 export async function storeRejected(
   tx: Tx,
@@ -64,4 +73,41 @@ export async function listRejected(sql: Sql, limit: number): Promise<RejectedRec
     detail: row.detail,
     rejectedAt: Number(row.rejected_at),
   }));
+}
+
+/** The place of a record in Kafka. */
+export interface RecordPlace {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+/** Returns the content of a rejected record with its consumer; undefined if there is none. */
+export async function rejectedContent(
+  sql: Sql,
+  { topic, partition, offset }: RecordPlace,
+): Promise<(RejectedContent & { consumer: string; code: string; detail: string }) | undefined> {
+  const [row] = await sql<
+    Row & { record_time: number; record_key: string | null; headers: string; body: Uint8Array | null }
+  >`
+    SELECT * FROM flotilla_kafka_rejected
+    WHERE topic = ${topic} AND partition_number = ${partition} AND record_offset = ${offset}`;
+  if (row === undefined) return undefined;
+  return {
+    consumer: row.consumer,
+    code: row.code,
+    detail: row.detail,
+    key: row.record_key,
+    body: row.body === null ? null : Buffer.from(row.body),
+    timestamp: Number(row.record_time),
+    headers: JSON.parse(row.headers) as Record<string, string>,
+  };
+}
+
+/** Deletes a rejected record; false if it does not exist. */
+export async function deleteRejected(sql: Sql, { topic, partition, offset }: RecordPlace): Promise<boolean> {
+  const deleted = await sql`
+    DELETE FROM flotilla_kafka_rejected
+    WHERE topic = ${topic} AND partition_number = ${partition} AND record_offset = ${offset} RETURNING consumer`;
+  return deleted.length > 0;
 }

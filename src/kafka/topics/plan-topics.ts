@@ -61,7 +61,8 @@ function statesOf(admin: KafkaAdmin, wanted: readonly WantedTopic[]): Promise<To
 function compare(wanted: readonly WantedTopic[], states: readonly TopicState[]): TopicDifference[] {
   return wanted.flatMap(({ topic, partitions }): TopicDifference[] => {
     const state = states.find((each) => each.topic === topic);
-    if (state === undefined) return [{ topic, problem: 'missing', detail: `${partitions} partitions` }];
+    if (state === undefined)
+      return [{ topic, problem: 'missing', detail: partitions === 1 ? '1 partition' : `${partitions} partitions` }];
     if (state.partitions === partitions) return [];
     return [{ topic, problem: 'partitions', detail: `${state.partitions} in place of ${partitions}` }];
   });

@@ -5,7 +5,7 @@ import { makeDirectory } from '../../files/make-directory.js';
 import { processContracts } from './process-contracts.js';
 
 const record = z.object({
-  role: z.enum(['api', 'worker', 'keeper']),
+  role: z.enum(['api', 'worker', 'keeper', 'kafka']),
   /** The workers that run in it. */
   workers: z.array(z.string()),
   /** The URL of /livez, /readyz and /metrics. */

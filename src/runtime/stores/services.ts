@@ -2,18 +2,19 @@ import { isJournal } from '../../journal/define-journal.js';
 import type { ServiceStores } from '../../store/service-stores.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import { OPS_STORE } from '../../fleet/reserved-names.js';
+import { KAFKA_STORE, OPS_STORE } from '../../fleet/reserved-names.js';
 import type { InboxKey, Store } from '../../store/store.js';
 import { existingStores } from './existing-stores.js';
 import type { Place } from '../place.js';
 
 /** The services of a fleet by their stores; the journal has no events of its own. */
-export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
+export function servicesOf({ workers, api, kafka }: Pick<Fleet, 'workers' | 'api' | 'kafka'>): string[] {
   const stores = workers
     .map(workerDefinitionOf)
     .filter((worker) => !isJournal(worker))
     .map(({ store }) => store);
-  return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, OPS_STORE])];
+  const fromKafka = (kafka?.sources ?? []).length > 0 ? [KAFKA_STORE] : [];
+  return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, ...fromKafka, OPS_STORE])];
 }
 
 /** The services' own stores, as far as they are on this machine; to be closed afterwards. */

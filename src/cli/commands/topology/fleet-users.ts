@@ -12,7 +12,8 @@ import { base } from '../../../events/definitions.js';
 import { sagaEvents } from '../../../events/saga-events.js';
 import type { Config } from '../../../config/load-config.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
-import { OPS_STORE } from '../../../fleet/reserved-names.js';
+import { typesFromKafka } from '../../../fleet/kafka.js';
+import { KAFKA_STORE, OPS_STORE } from '../../../fleet/reserved-names.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
 import { hasQueue, queuesOfAll } from '../../../worker/definition/queues.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
@@ -45,12 +46,16 @@ export function permissionsOfUser(
   return { permissions: joinedPermissions(name, parts), shared };
 }
 
-function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {
+function accessOf(service: string, fleet: Fleet): ServiceAccess {
+  const { workers, api } = fleet;
   const definitions = workers.map(workerDefinitionOf);
   const withQueue = definitions.filter(hasQueue);
   if (service === OPS_STORE) {
     const publishes = Object.keys(base).filter((type) => !(type in sagaEvents));
     return { service, workers: [], readsLog: false, keeps: withQueue.map(({ name }) => name), publishes };
+  }
+  if (service === KAFKA_STORE) {
+    return { service, workers: [], readsLog: false, keeps: [], publishes: typesFromKafka(fleet) };
   }
   const own = definitions.filter(({ store }) => store === service);
   const emitted = own.flatMap(({ emits }) => [...emits]);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { GrantablePermissions, UserPermissions } from '../../../broker/users/permissions.js';
 import { vhostOf } from '../../../broker/rabbitmq/connection/addresses.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
-import { OPS_STORE } from '../../../fleet/reserved-names.js';
+import { KAFKA_STORE, OPS_STORE } from '../../../fleet/reserved-names.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
@@ -129,6 +129,7 @@ function printTable(users: readonly UserPermissions[], fleet: Fleet, context: Co
 function processesOf(service: string | null, { workers, api }: Fleet): string[] {
   if (service === null) return ['command line of operators'];
   if (service === OPS_STORE) return ['keeper'];
+  if (service === KAFKA_STORE) return ['kafka'];
   const names = workers.filter((worker) => workerDefinitionOf(worker).store === service).map(({ name }) => name);
   return [...(api?.store === service ? ['api'] : []), ...names];
 }

@@ -1,0 +1,130 @@
+import { requireTokens } from '../config/load-config.js';
+import { FlotillaError } from '../errors.js';
+import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
+import { kafkaRoutes } from '../fleet/kafka.js';
+import { KAFKA_STORE } from '../fleet/reserved-names.js';
+import { loadKafkaClient } from '../kafka/client/load-client.js';
+import type { KafkaClient } from '../kafka/client/kafka-client.js';
+import { createSink } from '../kafka/sink/sink.js';
+import { createSource } from '../kafka/source/source.js';
+import { topicOf } from '../kafka/topics/topic-routes.js';
+import { openStore } from '../store/open.js';
+import { StoreWatch } from '../store/store-watch.js';
+import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
+import { runProcess, type FleetProcess } from './fleet-process.js';
+import { storeUrlOf } from './place.js';
+import { completeConfig, type Running, type RunOptions } from './running.js';
+import { serveHealth } from './serve-health.js';
+import { storeRegistry } from './stores/existing-stores.js';
+
+/** Runs the Kafka sinks and sources of a fleet in this program. Any number of programs may run them: one of them publishes
+ *  each store, and the sources share the partitions.
+ *
+ *  `ready` resolves with the address of /livez, /readyz and /metrics when the stores are open; it does not wait for Kafka.
+ *  When `signal` aborts, the transactions in progress end within `config.drainTimeout` milliseconds.
+ *
+ *  Throws `config.invalid` without `config.kafka.brokers`, and `fleet.invalid` if the fleet declares no `kafka`. Rejects with
+ *  `kafka.client_missing`, and as `openStore`. */
+export function runKafka(fleet: Fleet, options: RunOptions): Running<{ url: string }> {
+  const config = completeConfig(options.config);
+  if (fleet.kafka === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no `kafka`');
+  if (config.kafka.brokers.length === 0) throw new FlotillaError('config.invalid', 'KAFKA_BROKERS is not set');
+  requireTokens(config, ['health']);
+  return runProcess('kafka', { ...options, fleet, config }, startKafka);
+}
+
+async function startKafka(process: FleetProcess): Promise<{ url: string }> {
+  const { fleet, config, logger } = process;
+  const client = await loadKafkaClient({ ...config.kafka, clientId: process.instance, logger });
+  const { url } = await serveHealth(process);
+  for (const service of sinkServices(fleet)) await startSink(process, client, service);
+  await startSources(process, client);
+  await process.register({ role: 'kafka', workers: [], url });
+  return { url };
+}
+
+/** The services whose stores are published to Kafka: those that emit a type with a topic. What comes from Kafka is not
+ *  published there again. */
+function sinkServices(fleet: Fleet): string[] {
+  const { kafka, api, catalogue } = fleet;
+  const routes = kafka?.topics;
+  if (routes === undefined) return [];
+  const find = topicOf(routes, catalogue.definitions);
+  const services = new Set<string>();
+  for (const [type, names] of declaredEmitters(fleet))
+    if (find(type) !== undefined) for (const name of names) services.add(name);
+  if (api !== undefined && api.emits === undefined) services.add(api.store); // it may append any type
+  const known = new Set([api?.store, ...fleet.workers.map((worker) => workerDefinitionOf(worker).store)]);
+  return [...services].filter((name) => name !== KAFKA_STORE && known.has(name)).sort();
+}
+
+/** Opens the store without its relay: the processes of the service publish it to RabbitMQ. */
+async function startSink(process: FleetProcess, client: KafkaClient, service: string): Promise<void> {
+  const { fleet, config, instance, metrics, checks, fail } = process;
+  const logger = process.logger.child({ store: service });
+  const store = await openStore(storeUrlOf(process, service), service, {
+    logger,
+    registry: storeRegistry(process),
+    onFailure: fail,
+  });
+  const ending = new AbortController();
+  const watch = new StoreWatch({ store, logger, metrics });
+  const watching = watch.run(ending.signal);
+  const sink = createSink({
+    store,
+    client,
+    definitions: fleet.catalogue.definitions,
+    routes: kafkaRoutes(fleet, config.prefix),
+    prefix: config.prefix,
+    key: fleet.kafka?.key ?? 'subject',
+    instance,
+    logger,
+    metrics,
+  });
+  const running = sink.run(ending.signal);
+  running.catch(fail);
+  checks[`store:${service}`] = () => watch.check();
+  checks[`sink:${service}`] = () => {
+    const { status, lag, failure } = sink.state();
+    const detail = status === 'standby' ? 'another process publishes' : `${lag} positions behind`;
+    return { ok: failure === undefined, detail: failure?.message ?? detail };
+  };
+  process.atEnd(async () => {
+    ending.abort(new Error('the process ends'));
+    await Promise.allSettled([running, watching]);
+    await store.close();
+  });
+}
+
+async function startSources(process: FleetProcess, client: KafkaClient): Promise<void> {
+  const { fleet, config, metrics, logger, checks, deriveId, fail } = process;
+  const { sources = [] } = fleet.kafka ?? {};
+  if (sources.length === 0) return;
+  const { store, check, checkRelay } = await process.openService(KAFKA_STORE);
+  checks[`store:${KAFKA_STORE}`] = check;
+  checks[`relay:${KAFKA_STORE}`] = checkRelay;
+  const { definitions } = fleet.catalogue;
+  const ending = new AbortController();
+  const running = sources.map((declared) => {
+    const source = createSource({
+      ...declared,
+      store,
+      client,
+      definitions,
+      deriveId,
+      prefix: config.prefix,
+      logger,
+      metrics,
+    });
+    checks[`source:${declared.name}`] = () => {
+      const { failure } = source.state();
+      return { ok: failure === undefined, detail: failure?.message ?? `reads ${declared.topics.join(', ')}` };
+    };
+    return source.run(ending.signal);
+  });
+  for (const each of running) each.catch(fail);
+  process.atEnd(async () => {
+    ending.abort(new Error('the process ends'));
+    await Promise.allSettled(running);
+  });
+}
