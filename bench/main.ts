@@ -7,6 +7,7 @@ import { api } from './api.js';
 import { guard } from './guard/guard.js';
 import { history } from './history.js';
 import { journal } from './journal.js';
+import { kafka } from './kafka.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
 import { order } from './order.js';
@@ -29,6 +30,7 @@ const benches: Record<string, Bench> = {
   order,
   peers,
   relay,
+  kafka,
   pipeline,
   ordered,
   api,

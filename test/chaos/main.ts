@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { cleanUpOnSignal } from '../support/clean-up.js';
+import { missingKafka, ownKafka } from '../support/kafka.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
@@ -14,6 +15,7 @@ import { gatewayOutage, tokensOfAllKinds, withBreaker } from './scenarios/outage
 import { raceWriters } from './scenarios/racing-writers.js';
 import { cutPower } from './scenarios/power-failure.js';
 import { keepSequence } from './scenarios/ordered-sequences.js';
+import { keepExactlyOnce } from './scenarios/kafka.js';
 import { keepOrder } from './scenarios/ordered-subjects.js';
 import { allFaults, findFaults } from './scenarios/operator.js';
 import { killInQuarantine, QUARANTINE_KILLS } from './scenarios/quarantine-kills.js';
@@ -50,6 +52,8 @@ interface Result {
   detail: string;
 }
 
+class NoKafka extends Error {}
+
 const results: Result[] = [];
 const say = (line: string) => console.log(`    ${line}`);
 
@@ -65,7 +69,8 @@ async function part(name: string, work: () => Promise<string>): Promise<void> {
   const result = await work().then(
     (detail): Result => ({ name, outcome: 'held', detail }),
     (error: unknown): Result => {
-      if (error instanceof NoSmallDisk) return { name, outcome: 'not run', detail: error.message.trim() };
+      if (error instanceof NoSmallDisk || error instanceof NoKafka)
+        return { name, outcome: 'not run', detail: error.message.trim() };
       console.log(error instanceof Error ? error.message : String(error));
       return { name, outcome: 'BROKEN', detail: (error instanceof Error ? error.message : '').split('\n')[0] ?? '' };
     },
@@ -190,6 +195,29 @@ try {
         killBroker,
       });
       return `${moved} partitions moved, ${kills} kills of replicas, ${moverKills} of the command, ${brokerKills} of the broker`;
+    } finally {
+      await own.remove();
+    }
+  });
+  await part('Kafka sinks and sources', async () => {
+    const missing = missingKafka();
+    if (missing !== undefined) throw new NoKafka(missing);
+    const own = await ownKafka();
+    try {
+      const { brokers } = own.node;
+      const node = { node: own.node, kills: rounds * 2 };
+      const { seed: seedOfRun, prefix } = run('kafka');
+      return counts(
+        await keepExactlyOnce({
+          brokers,
+          prefix,
+          node,
+          seed: seedOfRun,
+          events: rounds * 2_000,
+          faults: rounds * 20,
+          say,
+        }),
+      );
     } finally {
       await own.remove();
     }
