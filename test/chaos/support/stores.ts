@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fleet from '../../../config/fleet.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
+import { workersOff } from '../../../src/runtime/fleet/enabled-workers.js';
 import { idOf } from '../../../src/store/sqlite/tables/id-values.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
-export const workers = fleet.workers.map(workerDefinitionOf);
+const off = workersOff(fleet, { with: [] });
+/** Those that run by default. */
+export const workers = fleet.workers.map(workerDefinitionOf).filter(({ name }) => !off.has(name));
 export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];
 
 export interface Event extends EventEnvelope {
