@@ -22,12 +22,12 @@ const RUNS = [
   ['broker', 'client'],
   ['project', 'examples', 'observability', 'runtime'],
   ['platform', 'workers', 'testing'],
+  ['kafka', 'windows'], // the files of kafka share one node
   ['supervisor', 'documents'],
   ['store', 'contract', 'projections', 'sagas'],
   ['outbox', 'event-log', 'journal'],
   ['dead-letters', 'replay'],
   ['worker'],
-  ['kafka'], // the files share one node
 ];
 
 /** Returns the test files of each run of the whole suite, in the order of the prefixes. */

@@ -33,8 +33,8 @@ try {
   if (!unit && isAboutKafka) await ensureKafka('Tests on Kafka need a broker');
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
-  // a run with a broker waits for a third of its time, which leaves processor time to others
-  const lanes = Math.min(4, availableParallelism() + 2);
+  // a run with a broker waits for half of its time, which leaves processor time to others
+  const lanes = Math.min(5, availableParallelism() + 3);
   const inLanes = given.length === 0 && !coverage;
   if (unit) {
     const isPath = (argument, index) => !argument.startsWith('-') && !WITH_VALUE.test(given[index - 1]);
