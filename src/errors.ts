@@ -539,6 +539,27 @@ export const errors = {
     remedy: 'Correct the definition with a new version, or validate the data where it is published.',
   },
 
+  'windows.not_found': {
+    disposal: 'reject',
+    message: 'The windows have no state',
+    remedy: 'Start the worker of the window definition first; list them with `flotilla windows list`.',
+  },
+  'windows.frozen': {
+    disposal: 'retry',
+    message: 'Another process rewinds the windows',
+    remedy: 'Wait for the other rewind to end; a freeze whose process has ended lasts 30 seconds.',
+  },
+  'windows.history_trimmed': {
+    disposal: 'reject',
+    message: 'The log no longer contains all events of these windows',
+    remedy: 'Rewind to a later time, or raise STREAM_MAX_BYTES or STREAM_MAX_AGE for the future.',
+  },
+  'windows.rewind_too_large': {
+    disposal: 'reject',
+    message: 'The rewind has more than 500,000 panes',
+    remedy: 'Rewind to a later time.',
+  },
+
   // the log, the journal and replays
   'log.gap': {
     disposal: 'retry',

@@ -123,7 +123,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'windows',
-    description: 'inspect windows, late and refused events',
+    description: 'inspect and recount windows, list late and refused events',
     load: () => import('./windows/index.js'),
   },
   { name: 'sagas', description: 'inspect, retry and compensate sagas', load: () => import('./sagas/index.js') },

@@ -1,6 +1,6 @@
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { sleep } from '../../concurrency/sleep.js';
-import { errorOf, messageOf } from '../../errors.js';
+import { errorOf, hasCode, messageOf } from '../../errors.js';
 import type { ConsumerSession } from '../../event-log/consumers/stream-consumer.js';
 import { BEFORE_FIRST, type LogPosition } from '../../event-log/positions/position.js';
 import type { LogPart } from '../../event-log/reading/follow-verified.js';
@@ -14,6 +14,8 @@ import { WindowsMetrics } from './windows-metrics.js';
 
 /** Milliseconds between two looks at the clock. */
 const TICK_INTERVAL_MS = 100;
+/** Milliseconds between two attempts to write during the end of a rewind. */
+const FROZEN_INTERVAL_MS = 200;
 /** Events whose fold failed that are remembered. */
 const MAX_FAILURES = 1_000;
 const REMEDY = 'events are missing from the windows: compare with the stores of their services';
@@ -44,8 +46,18 @@ export class WindowsSession {
     return { watermark: Number.isFinite(watermark.value) ? watermark.value : undefined, open };
   }
 
-  /** Works until the session ends. */
+  /** Works until the session ends, or until a rewind has changed the state. */
   async run(session: ConsumerSession): Promise<void> {
+    try {
+      await this.#run(session);
+    } catch (error) {
+      this.#remember(error);
+      if (!hasCode(error, 'windows.frozen')) throw error;
+      await sleep(FROZEN_INTERVAL_MS, session.signal, this.options.clock.after);
+    }
+  }
+
+  async #run(session: ConsumerSession): Promise<void> {
     const { store, broker, stream, deriveId, clock } = this.options;
     const processor = await WindowProcessor.open<LogPosition>({
       ...{ store, definition: this.definition, deriveId, now: clock.now, position: session.checkpoint },
@@ -76,9 +88,6 @@ export class WindowsSession {
       }
       await queue.settled();
       if (failed.error === undefined) await processor.flush();
-    } catch (error) {
-      this.#remember(error);
-      throw error;
     } finally {
       over.abort();
       await ticking;

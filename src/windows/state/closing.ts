@@ -24,6 +24,11 @@ export async function contentOf(
     const pane = await readPane(sql, windows, start, key);
     if (pane !== undefined) panes.push(pane);
   }
+  return mergePanes(definition, end, panes);
+}
+
+/** Returns the content of a window that has these panes; undefined if it does not exist. */
+export function mergePanes(definition: WindowsDefinition, end: number, panes: readonly Pane[]): Content | undefined {
   return exists(definition, end, panes) ? merged(definition, panes) : undefined;
 }
 
@@ -47,7 +52,8 @@ export async function* contentsOf(
       const pane = reader.key === key ? await reader.take() : undefined;
       if (pane !== undefined) panes.push(pane);
     }
-    if (exists(definition, end, panes)) yield merged(definition, panes);
+    const content = mergePanes(definition, end, panes);
+    if (content !== undefined) yield content;
   }
 }
 

@@ -3,7 +3,8 @@ import type { Migration, Store } from '../../store/store.js';
 /** Each version of a definition has a row in `flotilla_windows` and rows of its own in the other tables. Times are
  *  milliseconds since the epoch. `closing_end` and `closing_key`: the last result of a window whose other keys are not
  *  emitted yet. `flotilla_window_results`: the last revision of each window that can still be corrected.
- *  `flotilla_window_recent`: the ids of the last events, to detect repeated ones. */
+ *  `flotilla_window_recent`: the ids of the last events, to detect repeated ones. `frozen_by`: the rewind for
+ *  which the computation waits. */
 const migrations: readonly Migration[] = [
   {
     name: '1-windows',
@@ -63,6 +64,13 @@ const migrations: readonly Migration[] = [
         ids TEXT NOT NULL,
         PRIMARY KEY (windows, number)
       );
+    `,
+  },
+  {
+    name: '2-freeze',
+    sql: `
+      ALTER TABLE flotilla_windows ADD COLUMN frozen_by TEXT;
+      ALTER TABLE flotilla_windows ADD COLUMN frozen_until BIGINT;
     `,
   },
 ];

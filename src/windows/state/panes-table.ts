@@ -20,6 +20,14 @@ export async function writePane(sql: Sql, windows: number, { start, key, count, 
     SET count = excluded.count, late = excluded.late, state = excluded.state`;
 }
 
+/** Stores the count and the state of a pane. The number of its late events stays. */
+export async function replacePane(sql: Sql, windows: number, { start, key, count, state }: Pane): Promise<void> {
+  await sql`
+    INSERT INTO flotilla_window_panes (windows, pane_start, pane_key, count, late, state)
+    VALUES (${windows}, ${start}, ${key}, ${count}, 0, ${JSON.stringify(state)})
+    ON CONFLICT (windows, pane_start, pane_key) DO UPDATE SET count = excluded.count, state = excluded.state`;
+}
+
 /** Returns one pane; undefined if it is not stored. */
 export async function readPane(sql: Sql, windows: number, start: number, key: string): Promise<Pane | undefined> {
   const [row] = await sql<Row>`

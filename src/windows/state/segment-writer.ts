@@ -1,11 +1,12 @@
-import { createEvent } from '../../events/create.js';
-import type { DeriveId } from '../../events/ids.js';
 import type { Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { LateEvent, Segment } from '../engine/segment.js';
 import { contentOf, contentsOf, type Content } from './closing.js';
+import { emitResult, type EmitOptions } from './emit.js';
+import { requireUnfrozen } from './freeze.js';
 import { insertLate, LATE_RETENTION_MS } from './late-table.js';
 import { deletePanes, writePane } from './panes-table.js';
+import { deleteRevisions, nextRevision } from './results-table.js';
 import { saveWindows, type Added, type Cursor } from './windows-table.js';
 
 /** Results of one transaction: they hold the write lock of the store for about 20 ms. */
@@ -18,13 +19,9 @@ export class TooManyResults extends Error {
   }
 }
 
-export interface WriterOptions {
+export interface WriterOptions extends EmitOptions {
   /** The id of the row of the version. */
   windows: number;
-  /** The service of the store. */
-  service: string;
-  deriveId: DeriveId;
-  now: () => number;
   /** @default 500 */
   resultsPerTransaction?: number | undefined;
 }
@@ -45,8 +42,10 @@ export class SegmentWriter {
   ) {}
 
   /** Writes the segments; the first one from `from`, if it was begun. If a segment has too many results, the transaction
-   *  ends with the part of it that the result names, or throws `TooManyResults` if it is not the last one. */
+   *  ends with the part of it that the result names, or throws `TooManyResults` if it is not the last one. Throws
+   *  `windows.frozen` during the end of a rewind. */
   async write(tx: Tx, segments: readonly Segment[], from: Cursor | undefined): Promise<Written> {
+    await requireUnfrozen(tx.sql, this.options.windows, this.options.now());
     const added: Added = { results: 0, corrections: 0, late: 0, refused: 0 };
     let closing: Cursor | undefined;
     for (const [index, segment] of segments.entries()) {
@@ -95,25 +94,8 @@ export class SegmentWriter {
     { watermark: { value: watermark = 0 } }: Segment,
     { end, content, added }: { end: number; content: Content; added: Added },
   ): Promise<void> {
-    const { name, version, emits, definitions, window, result } = this.definition;
-    const { key, count, late, state } = content;
-    const start = end - window.size;
-    const { service, deriveId, now } = this.options;
-    const revision = await this.#nextRevision(tx, end, key);
-    const idOf = (of: number) => deriveId(end, 'windows', name, version, key, start, of);
-    const id = idOf(revision);
-    const info = {
-      ...{ key, start, end, count, late, final: end <= watermark, revision },
-      ...(revision > 0 && { corrects: idOf(revision - 1) }),
-      ...{ watermark, version },
-    };
-    const context = {
-      ...{ id, correlationId: id, source: service, subject: `${name}/${key}` },
-      // that of an early result has not passed yet
-      time: new Date(Math.min(end, Math.max(now(), start))).toISOString(),
-    };
-    const event = createEvent(definitions, emits, { ...result(state, info), window: info }, context);
-    await tx.append(context.subject, 'any', [event]);
+    const revision = await this.#nextRevision(tx, end, content.key);
+    const info = await emitResult(tx, this.definition, { end, content, revision, watermark }, this.options);
     added.results += 1;
     if (revision > 0 && info.final) added.corrections += 1;
   }
@@ -122,12 +104,7 @@ export class SegmentWriter {
   async #nextRevision({ sql }: Tx, end: number, key: string): Promise<number> {
     const { late, early } = this.definition;
     if (late === 'ignore' && early === undefined) return 0;
-    const [row] = await sql<{ revision: number }>`
-      INSERT INTO flotilla_window_results (windows, window_end, window_key, revision)
-      VALUES (${this.options.windows}, ${end}, ${key}, 0)
-      ON CONFLICT (windows, window_end, window_key) DO UPDATE SET revision = flotilla_window_results.revision + 1
-      RETURNING revision`;
-    return Number(row?.revision ?? 0);
+    return nextRevision(sql, this.options.windows, end, key);
   }
 
   /** Deletes what no correction needs any more. */
@@ -136,8 +113,7 @@ export class SegmentWriter {
     const { windows, now } = this.options;
     const { window, correctFor } = this.definition;
     await deletePanes(sql, windows, value - window.size - correctFor);
-    await sql`
-      DELETE FROM flotilla_window_results WHERE windows = ${windows} AND window_end < ${value - correctFor}`;
+    await deleteRevisions(sql, windows, value - correctFor);
     await sql`DELETE FROM flotilla_window_late WHERE windows = ${windows} AND at < ${now() - LATE_RETENTION_MS}`;
   }
 }

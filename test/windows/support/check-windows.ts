@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { checkRewind } from './check-rewind.js';
 import { compare } from './compare.js';
 import { recompute, type ScriptStep } from './oracle.js';
 import { listingDefinition } from './readings.js';
@@ -44,17 +45,19 @@ const scenario = fc.record({
   crashesAlways: fc.boolean(),
   cacheLimit: fc.constantFrom(2, 8, 1_000),
   resultsPerTransaction: fc.constantFrom(1, 2, 500),
+  rewindTo: fc.integer({ min: -60_000, max: 120_000 }),
 });
 
-/** Compares windows with their plain recomputation for random scripts. Throws with the smallest script that differs. */
+/** Compares windows, and those after a rewind, with their plain recomputation for random scripts. Throws with the smallest script that differs. */
 export async function checkWindows({ seed, runs }: { seed: number; runs: number }): Promise<void> {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ steps, batches, crashes, crashesAlways, ...options }) => {
+    fc.asyncProperty(scenario, async ({ steps, batches, crashes, crashesAlways, rewindTo, ...options }) => {
       const { cacheLimit, resultsPerTransaction, ...definitionOptions } = options;
       const definition = listingDefinition(definitionOptions);
       const script = scriptOf(steps);
       const outcome = await runScript(definition, script, {
         ...{ batches, cacheLimit, resultsPerTransaction },
+        atEnd: (store) => checkRewind(store, definition, script, T0 + rewindTo),
         // a commit that ends the process is made in the end, so that there is progress
         crash: (commit) => (crashesAlways ? 'after' : crashes[commit - 1]),
       });

@@ -19,6 +19,8 @@ export interface RunScriptOptions {
   crash?: (commit: number) => 'before' | 'after' | undefined;
   cacheLimit?: number;
   resultsPerTransaction?: number;
+  /** Runs at the end, with the store. */
+  atEnd?: (store: Store) => Promise<void>;
 }
 
 export interface Result {
@@ -59,7 +61,9 @@ export async function runScript(
     }
     const row = await readWindows(store.query, definition);
     const late = row === undefined ? [] : await listLate(store.query, row.id, 10_000);
-    return { results: await resultsOf(store), late, row, crashes: state.crashes };
+    const outcome = { results: await resultsOf(store), late, row, crashes: state.crashes };
+    await options.atEnd?.(store);
+    return outcome;
   } finally {
     await store.close();
   }

@@ -1,0 +1,58 @@
+import type { Broker, StreamEntry } from '../../broker/broker.js';
+import { FlotillaError } from '../../errors.js';
+import { logCheckpoint } from '../../event-log/positions/checkpoint-table.js';
+import { followLogTo } from '../../event-log/reading/follow-log-to.js';
+import { eventIn } from '../../events/event-in.js';
+import type { Store } from '../../store/store.js';
+import { versionName, type WindowsDefinition } from '../definition.js';
+import type { WindowInput } from '../engine/engine.js';
+import { decodeEntry, type DecodeOptions } from '../reader/decode-entry.js';
+
+/** The log counts as unreachable after this time without an entry before the position. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+export interface LogHistoryOptions extends DecodeOptions {
+  broker: Pick<Broker, 'readStream' | 'onState' | 'state'>;
+  /** The name of the stream `events.log`. */
+  stream: string;
+  store: Pick<Store, 'query'>;
+  definition: WindowsDefinition;
+  /** The event time from which on no event may be missing, in milliseconds since the epoch. */
+  from: number;
+  signal: AbortSignal;
+}
+
+/** Returns a function that yields the events which the live computation has read from the log: at its first call all, then
+ *  those since the previous call. It throws `windows.history_trimmed` and `log.unreachable`. */
+export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<WindowInput> {
+  const { broker, stream, store, definition, from, signal } = options;
+  const decode = { ...options, failures: new Map<string, never>() };
+  let next: number | undefined;
+  return async function* () {
+    const checkpoint = await logCheckpoint(store.query, versionName(definition));
+    const last = checkpoint?.offset ?? -1;
+    if (last < (next ?? 0)) return;
+    for await (const entries of followLogTo(broker, stream, {
+      from: next ?? 'first',
+      last,
+      idle: IDLE_TIMEOUT_MS,
+      signal,
+    })) {
+      for (const entry of entries) {
+        if (entry.offset > last) return;
+        if (next === undefined) requireHistory(entry, stream, from);
+        next = entry.offset + 1;
+        const { event } = decodeEntry(definition, entry, decode);
+        if (event !== undefined && event.refusal === undefined) yield event.input;
+      }
+    }
+    signal.throwIfAborted();
+  };
+}
+
+/** The oldest retained entry must not be younger than the windows, unless it is the first one of all. */
+function requireHistory(oldest: StreamEntry, stream: string, from: number): void {
+  const time = eventIn(oldest)?.time;
+  if (oldest.offset === 0 || (time !== undefined && Date.parse(time) <= from)) return;
+  throw new FlotillaError('windows.history_trimmed', `${stream} begins at ${time ?? `offset ${oldest.offset}`}`);
+}
