@@ -79,6 +79,11 @@ export const errors = {
     message: 'No part of this service declares that it emits the type',
     remedy: 'Add the type to `emits` of the publishing worker or API, or allow the source by `fromOutside`.',
   },
+  'contract.foreign_topic': {
+    disposal: 'reject',
+    message: 'The message of a device came by a topic that the worker does not declare',
+    remedy: 'Publish to one of the topics in `telemetry` of the worker.',
+  },
   'contract.undeclared_emit': {
     disposal: 'reject',
     message: 'The type is not declared by the worker or route that emits it',

@@ -16,6 +16,7 @@ export type { EventContext, EventEnvelope, UnsequencedEvent } from './events/env
 
 // Workers
 export type { Context, WriteTx } from './worker/definition/options.js';
+export type { TelemetryMessage, TelemetryResult } from './worker/telemetry/telemetry.js';
 export type { Worker } from './worker/definition/worker-definition.js';
 export {
   callOnce,

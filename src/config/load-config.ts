@@ -40,6 +40,8 @@ export interface Config {
   workers: readonly string[] | undefined;
   /** The optional parts of the fleet that run. */
   with: readonly string[];
+  /** MQTT of the private broker. Undefined: no MQTT. */
+  mqtt: { host: string; port: number; tls: { port: number; certificate: string; key: string } | undefined } | undefined;
   /** The bearer token of the API. */
   apiToken: string | undefined;
   /** The token of /metrics and of the details of /readyz. */
@@ -99,6 +101,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
     workers: values.WORKERS,
     with: values.WITH,
+    mqtt: mqttIn(values),
     apiToken: values.API_TOKEN,
     metricsToken: values.METRICS_TOKEN ?? values.API_TOKEN,
     corsOrigins: values.CORS_ORIGINS,
@@ -130,6 +133,22 @@ function kafkaOf(values: Environment): Config['kafka'] {
     ...(username !== undefined &&
       password !== undefined && { sasl: { mechanism: values.KAFKA_SASL, username, password } }),
   };
+}
+
+function mqttIn(values: Environment): Config['mqtt'] {
+  const {
+    MQTT_PORT: port,
+    MQTT_HOST: host,
+    MQTT_TLS_PORT: tlsPort,
+    MQTT_TLS_CERT: certificate,
+    MQTT_TLS_KEY: key,
+  } = values;
+  if (port === undefined) return undefined;
+  if (tlsPort === undefined) return { host, port, tls: undefined };
+  if (certificate === undefined || key === undefined) {
+    throw new FlotillaError('config.invalid', 'MQTT_TLS_PORT needs MQTT_TLS_CERT and MQTT_TLS_KEY');
+  }
+  return { host, port, tls: { port: tlsPort, certificate, key } };
 }
 
 /** Parses the variables and fills in their defaults. An empty value counts as unset, because Compose files pass unset

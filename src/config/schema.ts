@@ -91,6 +91,15 @@ export const environment = z.object({
     .describe(
       'Optional parts of the fleet that run, with commas between them; `flotilla up --with` sets it. If unset, other commands use the parts of the `up` that runs in this folder.',
     ),
+  MQTT_PORT: port()
+    .optional()
+    .describe('Port of MQTT on the private broker of `up`, for devices. If unset, there is no MQTT.'),
+  MQTT_HOST: matching(/^[0-9A-Fa-f.:]{2,45}$/, 'an IP address')
+    .default('127.0.0.1')
+    .describe('Address on which MQTT listens.'),
+  MQTT_TLS_PORT: port().optional().describe('Port of MQTT with TLS, in addition to MQTT_PORT.'),
+  MQTT_TLS_CERT: path().optional().describe('File of the certificate chain for MQTT_TLS_PORT, PEM, an absolute path.'),
+  MQTT_TLS_KEY: path().optional().describe('File of the private key for MQTT_TLS_PORT, PEM, an absolute path.'),
   API_TOKEN: token().optional().describe('Bearer token of the API.'),
   METRICS_TOKEN: token()
     .optional()
@@ -168,6 +177,10 @@ export const environment = z.object({
 
 function host() {
   return matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name');
+}
+
+function path() {
+  return matching(/^\/\S{1,1000}$/, 'an absolute path without blanks');
 }
 
 function token() {

@@ -24,13 +24,16 @@ export interface RunningLoad {
   readonly send: () => Promise<string>;
   /** Those of the given items that have ended; the others are asked for again. Called at intervals. */
   readonly ended: (open: readonly string[]) => Promise<readonly EndedItem[]>;
+  /** Releases what it has opened. */
+  readonly close?: () => Promise<void>;
 }
 
 /** The declaration of a load for a running fleet, `flotilla simulate <name>`. */
 export interface LoadDeclaration<Options extends z.ZodObject = z.ZodObject> {
   /** For `flotilla simulate`. */
   readonly description: string;
-  /** The options of the command line, all of them texts: `tokens` from --tokens. */
+  /** The options of the command line, all of them texts: `tokens` from --tokens. One whose schema accepts an empty text
+   *  needs no value. */
   readonly options: Options;
   /** Prepares the load, such as users and stock. */
   readonly start: (options: z.output<Options>, context: LoadContext) => Promise<RunningLoad>;

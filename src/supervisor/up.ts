@@ -12,6 +12,7 @@ import { planProcesses, STAGES } from './plan.js';
 import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
 import { smallProcesses } from './small-processes.js';
+import type { MqttOptions } from './broker/rabbitmq-node/layout.js';
 import { refillIfPending, type BrokerRecovery } from './broker/set-broker-aside.js';
 import { SerialQueue } from '../concurrency/serial-queue.js';
 
@@ -33,6 +34,8 @@ export interface UpOptions {
   /** The ports on which the processes listen, by variable. */
   ports: Readonly<Record<string, number>>;
   amqp: { amqpUrl: string; managementUrl: string } | undefined;
+  /** MQTT of a private broker. */
+  mqtt: MqttOptions | undefined;
   /** In milliseconds. */
   drainTimeout: number;
   env: NodeJS.ProcessEnv;
@@ -117,6 +120,7 @@ async function runFleet(
     AMQP_URL: broker.amqpUrl,
     AMQP_MANAGEMENT_URL: broker.managementUrl,
     HEALTH_PORT: '0',
+    ...(broker.mqttUrl !== undefined && { MQTT_URL: broker.mqttUrl }),
   };
   const record = stateWriter(dataDir, broker, options, () => processes.map(({ process }) => process));
   const processes = plan.map(({ stage, name, args }) => ({

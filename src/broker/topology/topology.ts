@@ -62,6 +62,8 @@ export interface WorkerQueues {
   retryDelays: readonly number[];
   /** The queues of a worker that handles messages in order. */
   ordered?: OrderedQueues | undefined;
+  /** The topic patterns of the messages of devices, and of those to devices. */
+  telemetry?: { patterns: readonly string[]; replies: readonly string[] } | undefined;
 }
 
 /** The number of partitions of an ordered worker. 1: a single queue. */
@@ -93,6 +95,9 @@ export function namesFor(prefix: string) {
     unrouted: `${prefix}events.unrouted`,
     unroutedQueue: `${prefix}events.unrouted.messages`,
     deadLetters: `${prefix}dead-letters`,
+    /** The exchange of devices: the MQTT plugin publishes to it and binds subscriptions to it. */
+    telemetry: `${prefix}telemetry`,
+    telemetryReplies: `${prefix}telemetry.replies`,
     queue: (worker: string) => `${prefix}${worker}`,
     retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
     dead: (worker: string) => `${prefix}${worker}.dead`,
@@ -213,9 +218,34 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       failed('newer', names.newer(worker.name)),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
+    if (worker.telemetry !== undefined) addTelemetry(topology, queue, worker.telemetry, names);
     if (worker.ordered !== undefined) addOrdered(topology, worker.name, worker.ordered, names);
   }
   return topology;
+}
+
+/** Adds the exchange of devices. The broker acknowledges a message of a device that no queue receives, therefore it goes to
+ *  the unrouted messages. Replies without a subscriber are dropped: an exchange without bindings receives them. */
+function addTelemetry(
+  topology: Topology,
+  queue: string,
+  { patterns, replies }: NonNullable<WorkerQueues['telemetry']>,
+  names: Names,
+): void {
+  const { telemetry: source, telemetryReplies } = names;
+  const known = topology.exchanges.some(({ name }) => name === source);
+  if (!known) {
+    topology.exchanges.push(
+      { name: source, type: 'topic', arguments: { 'alternate-exchange': names.unrouted } },
+      { name: telemetryReplies, type: 'fanout' },
+    );
+  }
+  topology.bindings.push(
+    ...patterns.map((routingKey): BindingSpec => ({ source, destination: queue, kind: 'queue', routingKey })),
+    ...replies.map((routingKey): BindingSpec => {
+      return { source, destination: telemetryReplies, kind: 'exchange', routingKey };
+    }),
+  );
 }
 
 /** Adds the exchange of an ordered worker, its bindings and its partitions. */

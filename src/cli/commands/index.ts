@@ -61,6 +61,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./topology/index.js'),
   },
   {
+    name: 'devices',
+    description: 'list, add and remove the devices that may connect to the broker by MQTT',
+    load: () => import('./devices/index.js'),
+  },
+  {
     name: 'schemas',
     description: 'compare the schemas of messages with the committed ones, and print them',
     load: () => import('./schemas/index.js'),

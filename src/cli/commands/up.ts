@@ -1,10 +1,11 @@
 import { join, relative } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { managementOf, requireToken, requireTokens } from '../../config/load-config.js';
+import { managementOf, requireToken, requireTokens, type Config } from '../../config/load-config.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
 import { createFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import { up, type RunningFleet } from '../../supervisor/up.js';
+import { namesFor } from '../../broker/topology/topology.js';
+import { up, type RunningFleet, type UpOptions } from '../../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
 import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../../runtime/operator/broker-recovery.js';
@@ -83,6 +84,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     host: config.host,
     ports: { ...(fleet.api !== undefined && { PORT: config.port }), ...sandbox?.ports },
     amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
+    mqtt: mqttOf(config),
     drainTimeout: config.drainTimeout,
     env: { ...env, ...signing, WITH: parts.join(',') },
     parts,
@@ -102,6 +104,12 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
       },
     ),
   });
+}
+
+function mqttOf({ mqtt, prefix }: Config): UpOptions['mqtt'] {
+  if (mqtt === undefined) return undefined;
+  const { tls, ...listener } = mqtt;
+  return { ...listener, exchange: namesFor(prefix).telemetry, ...(tls !== undefined && { tls }) };
 }
 
 function reportReady(running: RunningFleet, { banner: rowsOf }: Pick<Fleet, 'banner'>, context: Context): void {

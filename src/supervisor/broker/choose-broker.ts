@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { hasDocker, startDockerBroker } from './docker-broker.js';
 import { restartBrokerOnExit } from './restart-broker.js';
 import { adoptRabbitNode, findRabbitmqServer, startRabbitNode } from './rabbitmq-node.js';
+import type { MqttOptions } from './rabbitmq-node/layout.js';
 import { startOrSetAside, type BrokerRecovery } from './set-broker-aside.js';
 import { timed } from '../timed.js';
 
@@ -14,6 +15,8 @@ import { timed } from '../timed.js';
 export interface ChosenBroker {
   readonly amqpUrl: string;
   readonly managementUrl: string;
+  /** Undefined without MQTT, or if it is not known. */
+  readonly mqttUrl?: string | undefined;
   /** Where the broker comes from, for display. */
   readonly kind: 'AMQP_URL' | 'private node' | 'Docker';
   /** Stops it cleanly, if it belongs to this fleet. */
@@ -26,6 +29,8 @@ export interface BrokerOptions {
   /** The configured broker, if any. */
   given: { amqpUrl: string; managementUrl: string } | undefined;
   dataDir: string;
+  /** MQTT of a private node. */
+  mqtt?: MqttOptions | undefined;
   env: NodeJS.ProcessEnv;
   /** The script that installs RabbitMQ; it asks for permission, or prints instructions. */
   installer: string;
@@ -43,9 +48,12 @@ const MANAGEMENT_PORT = 15_672;
  *  a killed supervisor; Docker; a private node of a RabbitMQ that is installed now. Throws `broker.unreachable`; for
  *  the configured broker, with the cause why it cannot be connected to, if waiting does not help. */
 export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker> {
-  if (options.given) return givenBroker(options.given, options.say);
+  if (options.given) {
+    if (options.mqtt !== undefined) options.say('MQTT_PORT is for a private broker only; AMQP_URL names another one.');
+    return givenBroker(options.given, options.say);
+  }
   if (isInstalled(options)) return privateNode(options);
-  if (await hasDocker(options.env)) {
+  if (options.mqtt === undefined && (await hasDocker(options.env))) {
     const why = 'no RabbitMQ is installed, but Docker runs';
     const broker = await timed(options.say, 'Starting RabbitMQ in Docker', why, () =>
       startDockerBroker(options.dataDir, options.env),
@@ -73,16 +81,25 @@ function isInstalled({ env }: BrokerOptions): boolean {
   return findRabbitmqServer(env.PATH) !== undefined;
 }
 
-async function privateNode({ dataDir, env, logger, say, signal, recovery }: BrokerOptions): Promise<ChosenBroker> {
+async function privateNode({
+  dataDir,
+  mqtt,
+  env,
+  logger,
+  say,
+  signal,
+  recovery,
+}: BrokerOptions): Promise<ChosenBroker> {
   const directory = join(dataDir, 'rabbitmq');
   const node =
-    (await adoptRabbitNode(directory, { logger })) ??
+    (await adoptRabbitNode(directory, { logger, mqtt })) ??
     (await startOrSetAside(dataDir, recovery, say, () =>
       timed(say, 'Starting RabbitMQ', 'AMQP_URL is not set, so the fleet has a node of its own', () =>
         startRabbitNode({
           dataDir: directory,
           amqpPort: AMQP_PORT,
           managementPort: MANAGEMENT_PORT,
+          mqtt,
           ...(env.PATH !== undefined && { searchPath: env.PATH }),
           logger,
           signal,
@@ -90,10 +107,11 @@ async function privateNode({ dataDir, env, logger, say, signal, recovery }: Brok
       ),
     ));
   const watch = restartBrokerOnExit(node, logger);
-  const { amqpUrl, managementUrl } = node;
+  const { amqpUrl, managementUrl, mqttUrl } = node;
   return {
     amqpUrl,
     managementUrl,
+    mqttUrl,
     kind: 'private node',
     stop: async () => {
       await watch.end();

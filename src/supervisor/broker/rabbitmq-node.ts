@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { open, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { z } from 'zod';
 import { boundedFetch } from '../../net/bounded-fetch.js';
@@ -14,7 +14,7 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
 import { findRabbitmqServer, pathFor } from './rabbitmq-node/install.js';
-import type { NodeRecord } from './rabbitmq-node/layout.js';
+import type { MqttOptions, NodeRecord } from './rabbitmq-node/layout.js';
 import * as files from './rabbitmq-node/layout.js';
 import { freePort, isFree } from './rabbitmq-node/ports.js';
 import { failedUpgrade, isUpgrade, refusalOf, versionsOf } from './rabbitmq-node/data-version.js';
@@ -41,6 +41,8 @@ export interface RabbitNodeOptions {
   diskFreeLimit?: string;
   /** Milliseconds after which an unacked delivery closes its channel. @default the broker's, 30 minutes */
   consumerTimeout?: number;
+  /** @default no MQTT */
+  mqtt?: MqttOptions | undefined;
   /** Additional directories, as a PATH, in which to search for RabbitMQ and Erlang. */
   searchPath?: string;
   /** The `rabbitmq-server` script to run. @default the script that is found */
@@ -55,6 +57,8 @@ export interface RabbitNode {
   readonly name: string;
   readonly amqpUrl: string;
   readonly managementUrl: string;
+  /** Undefined without MQTT. */
+  readonly mqttUrl: string | undefined;
   /** The process id of the Erlang VM. */
   readonly pid: number;
   /** Stops the node cleanly (by force after 30 s) and the epmd that it started. Idempotent. */
@@ -101,6 +105,7 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
       ports: await choosePorts(options),
       diskFreeLimit: options.diskFreeLimit ?? '50MB',
       ...(options.consumerTimeout === undefined ? {} : { consumerTimeout: options.consumerTimeout }),
+      ...(options.mqtt === undefined ? {} : { mqtt: options.mqtt }),
     };
     try {
       return nodeFrom(dataDir, await launch(dataDir, record, options), options);
@@ -116,12 +121,16 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
 }
 
 /** Returns the node that is running in `dataDir` and responds, whichever process started it; undefined if there is
- *  none. */
-export async function adoptRabbitNode(dataDir: string, options: { logger: Logger }): Promise<RabbitNode | undefined> {
+ *  none with this MQTT. */
+export async function adoptRabbitNode(
+  dataDir: string,
+  options: { logger: Logger; mqtt?: MqttOptions | undefined },
+): Promise<RabbitNode | undefined> {
   const directory = resolve(dataDir);
   const record = await files.readRecord(directory);
   const pid = await files.readBeamPid(directory);
   if (record === undefined || pid === undefined || !(await runsWith(pid, record.marker))) return undefined;
+  if (!isDeepStrictEqual(record.mqtt, options.mqtt)) return undefined;
   if ((await answer(record)) === undefined) return undefined;
   options.logger.debug('adopted the RabbitMQ node', { pid, dataDir: directory });
   return nodeFrom(directory, { record, pid }, options);
@@ -188,6 +197,7 @@ function nodeFrom(
     name: record.name,
     amqpUrl: `amqp://guest:guest@127.0.0.1:${record.ports.amqp}`,
     managementUrl: `http://guest:guest@127.0.0.1:${record.ports.management}`,
+    mqttUrl: record.mqtt && `mqtt://guest:guest@127.0.0.1:${record.mqtt.port}`,
     get pid() {
       return pid;
     },

@@ -25,6 +25,7 @@ import { QuarantineLog } from '../quarantine/quarantine-log.js';
 import { QuarantineRecord } from '../quarantine/quarantine-record.js';
 import { ReleaseLoop } from '../quarantine/release-loop.js';
 import { Releaser } from '../quarantine/releaser.js';
+import { readTelemetry } from '../telemetry/telemetry.js';
 import { feedDeliveries } from './delivery-feed.js';
 import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
@@ -151,6 +152,13 @@ function parkingOf({
   return new Parking(store, name, { clock, limits, sequences, pollInterval });
 }
 
+function telemetryReader({ definition, names, clock }: PreparedWorker): WorkerPipelineContext['readTelemetry'] {
+  const { telemetry, definitions } = definition;
+  if (telemetry === undefined) return undefined;
+  const options = { exchange: names.telemetry, definitions, now: clock.now };
+  return (delivery) => readTelemetry(telemetry, delivery, options);
+}
+
 /** The dependencies of the worker's middleware. */
 function pipelineContext(
   worker: PreparedWorker,
@@ -173,6 +181,7 @@ function pipelineContext(
       const route = routeOf(definition, event.type);
       return route === 'handled' && definition.accepts?.(event) === false ? 'ignored' : route;
     },
+    readTelemetry: telemetryReader(worker),
     isBound: (type) => isBound(definition, type),
     keyOf: (event, replay) => inboxKey(definition, event, replay),
     publisher: broker.createPublisher(),

@@ -4,6 +4,7 @@ import { keyProblem, parseHandlerKey } from '../../events/handler-keys.js';
 import { PARTITION_COUNTS } from '../../broker/messages/slot-headers.js';
 import { isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
+import { topicProblem } from '../telemetry/topics.js';
 import type { DefinedHandler, WorkerDefinition } from './worker-definition.js';
 
 /** Half of RabbitMQ's consumer timeout of 30 minutes: a message behind a full prefetch of slow messages must be settled
@@ -45,6 +46,8 @@ export function checkDefinition(worker: WorkerDefinition): void {
     if (unread !== undefined) throw fail(`\`cycles\` has ${unread}, which no handler of it handles`);
     if (types.length === 0 || reason.trim() === '') throw fail('an entry of `cycles` needs types and a reason');
   }
+  const refused = telemetryProblem(worker);
+  if (refused !== undefined) throw fail(refused);
   const unordered = orderingProblem(worker);
   if (unordered !== undefined) throw fail(unordered);
   for (const { pattern } of worker.handlers) {
@@ -62,6 +65,13 @@ export function checkDefinition(worker: WorkerDefinition): void {
       throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
     }
   }
+}
+
+/** Why the worker cannot receive messages of devices. */
+function telemetryProblem({ telemetry, ordering, from }: WorkerDefinition): string | undefined {
+  if (telemetry === undefined) return undefined;
+  if (ordering !== undefined || from === 'log') return "`telemetry` is for from: 'queue' and ordering: 'none'";
+  return [...telemetry.topics, ...telemetry.replies].map(topicProblem).find((problem) => problem !== undefined);
 }
 
 /** Why the worker cannot handle its messages in order. */

@@ -83,6 +83,7 @@ function erase<
     sagasOf: sagasByType(sagas),
     handlers,
     ...dispatch,
+    ...(options.telemetry && { telemetry: { replies: [], ...options.telemetry } }),
     ...(options.accepts && { accepts: options.accepts }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     migrations: options.migrations ?? [],

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Decider, DeclaredAggregate } from '../../aggregates/decider.js';
+import type { TelemetryMessage, TelemetryResult } from '../telemetry/telemetry.js';
 import type { PartitionCount } from '../../broker/messages/slot-headers.js';
 import type { DataOf, Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
@@ -14,6 +15,20 @@ import type { Logger } from '../../telemetry/logger.js';
 export interface EmitOptions {
   /** The aggregate of the event. @default the subject of the handled event */
   subject?: string;
+  /** Its id. If the store has an event with this id, nothing is emitted. @default derived from the handled event */
+  id?: string;
+}
+
+/** The messages of devices that a worker receives, see `WorkerOptions.telemetry`. */
+export interface TelemetryOptions<D extends Definitions> {
+  /** The topics to which devices publish. One level is `{device}`, the id of the device: `sensors/{device}/readings`. */
+  topics: readonly [string, ...string[]];
+  /** The topics to which the fleet publishes, and that a device may subscribe to: `sensors/{device}/alerts`.
+   *  @default none */
+  replies?: readonly string[];
+  /** Returns the message that the worker handles in place of that of the device. Must depend on its parameter alone, and
+   *  throws a `PermanentError` for a message that is not valid: it is dead-lettered with its code. */
+  read: (message: TelemetryMessage) => { [T in TypeName<D>]: TelemetryResult<T, DataOf<D, T>> }[TypeName<D>];
 }
 
 /** Emits an event or a command of a type listed in `emits` of the worker. */
@@ -192,6 +207,10 @@ export interface WorkerOptions<
    *  upcast to it, unless another key requests a version between. Optional for a worker with `projections`,
    *  `windows` or `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
+  /** Messages of devices, by MQTT or from other programs that know neither events nor the key of the fleet. They arrive at
+   *  the exchange `telemetry`, from which only the declared topics reach the queue of the worker. Its type is declared with
+   *  `fromOutside(…, 'telemetry')`. Not for ordered workers. @default none */
+  telemetry?: TelemetryOptions<D>;
   /** Returns whether the worker acts on an event. Other events are acknowledged without an inbox row and without a
    *  commit, which costs less than a handler that does nothing. Must depend on the event alone. Not for sagas.
    *  @default every event that has a handler */

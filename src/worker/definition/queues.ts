@@ -2,6 +2,7 @@ import { parseHandlerKey } from '../../events/handler-keys.js';
 import { isWildcard, matches } from '../../events/patterns.js';
 import type { WorkerQueues } from '../../broker/topology/topology.js';
 import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
+import { routingKeyOf } from '../telemetry/topics.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
 /** Returns the queue and bindings of a worker for the broker's topology. The queue of a worker with `from: 'log'` has
@@ -9,7 +10,12 @@ import type { WorkerDefinition } from './worker-definition.js';
 export function queuesOf(worker: WorkerDefinition): WorkerQueues {
   const { name, from, handlers, retryDelays, ordering } = worker;
   const patterns = from === 'log' ? [] : [...new Set(handlers.map(({ pattern }) => pattern))];
-  if (ordering === undefined) return { name, patterns, retryDelays };
+  if (ordering === undefined) {
+    const keys = (topics: readonly string[]) => topics.map((topic) => routingKeyOf(topic, '*'));
+    const { topics = [], replies = [] } = worker.telemetry ?? {};
+    const telemetry = worker.telemetry && { patterns: keys(topics), replies: keys(replies) };
+    return { name, patterns, retryDelays, ...(telemetry && { telemetry }) };
+  }
   const isUnordered = (pattern: string) => unorderedPatterns(worker).includes(pattern);
   return {
     name,

@@ -14,6 +14,7 @@ import type { HandlerKey } from '../../events/handler-keys.js';
 import type { TypeName } from '../../events/handler-types.js';
 import type { RequestedVersions } from '../../events/read-as.js';
 import type { PartitionCount } from '../../broker/messages/slot-headers.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Context, OrderingOptions, SequenceStart, SetupContext, WorkerOptions } from './options.js';
 
 /** A context without the types of its catalogue. */
@@ -85,6 +86,7 @@ export interface WorkerDefinition {
   readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
   /** The versions that the handlers request; undefined if all receive the latest. */
   readonly requested: RequestedVersions | undefined;
+  readonly telemetry?: Telemetry;
   readonly accepts?: (event: EventEnvelope) => boolean;
   readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
   readonly migrations: readonly Migration[];

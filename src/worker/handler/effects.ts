@@ -63,7 +63,8 @@ export class Emissions {
 
   /** Creates the next event. Throws `contract.undeclared_emit`, or `contract.invalid_data` like `createEvent`. */
   create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
-    return createEvent(this.definitions, type, data, this.context(options.subject ?? this.cause.subject, type));
+    const context = this.context(options.subject ?? this.cause.subject, type);
+    return createEvent(this.definitions, type, data, { ...context, id: options.id ?? context.id });
   }
 
   /** The context of the next event. Throws `contract.undeclared_emit` for a type that the worker does not declare. */

@@ -8,11 +8,17 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
 /** Decodes the body as an event of the catalogue and verifies its publisher. Rejects invalid messages with a
  *  `contract.*` code. */
-export const decode: Middleware = (next, { name, definitions, requested, route, keyOf, verify, emitters }) => {
+export const decode: Middleware = (
+  next,
+  { name, definitions, requested, route, keyOf, verify, emitters, readTelemetry },
+) => {
   return (message) => {
     const { delivery } = message;
+    const reported = readTelemetry?.(delivery);
+    message.envelope ??= reported;
     const envelope = message.envelope ?? parseEnvelope(delivery);
-    if (message.isTrusted !== true) verify?.(envelope.source, delivery.properties);
+    // the permissions of its exchange verify the publisher of a message of a device
+    if (message.isTrusted !== true && reported === undefined) verify?.(envelope.source, delivery.properties);
     const event = upcast(definitions, envelope, requested);
     if (message.isTrusted !== true) requireTrusted(event, { definitions, emitters, origin: delivery.origin });
     message.event = event;

@@ -1,6 +1,6 @@
 import type { DeriveId } from '../../events/ids.js';
 import type { Fields } from '../../broker/messages/amqp-fields.js';
-import type { Publisher } from '../../broker/broker.js';
+import type { Delivery, Publisher } from '../../broker/broker.js';
 import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import type { Names } from '../../broker/topology/topology.js';
 import type { Definitions } from '../../events/definitions.js';
@@ -36,6 +36,9 @@ export interface PipelineContext {
   /** Whether a handler handles the event; `ignored` for commands that a wildcard binding delivers and another worker
    *  handles, and for events that the worker does not accept. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
+  /** Returns the event that a message of a device becomes; undefined for a message of the fleet.
+   *  @default no messages of devices */
+  readonly readTelemetry?: ((delivery: Delivery) => EventEnvelope | undefined) | undefined;
   /** Whether a binding of the worker delivers the type. */
   readonly isBound: (type: string) => boolean;
   /** The key under which the event counts as handled. */

@@ -44,6 +44,7 @@ export class FakeFleet implements AsyncDisposable {
       host: '127.0.0.1',
       ports: { PORT: 0 },
       amqp: { amqpUrl: 'amqp://user:secret@127.0.0.1:1', managementUrl: 'http://user:secret@127.0.0.1:2' },
+      mqtt: undefined,
       drainTimeout: 5000,
       program: fileURLToPath(new URL('fake-process.mjs', import.meta.url)),
       installer: '/nowhere',

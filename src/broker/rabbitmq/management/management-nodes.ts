@@ -5,7 +5,7 @@ import { boundedFetch, type BoundedAnswer } from '../../../net/bounded-fetch.js'
 import { addressesOf, credentialsOf, shuffled } from '../connection/addresses.js';
 import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
 
-type Method = 'GET' | 'DELETE';
+type Method = 'GET' | 'PUT' | 'DELETE';
 
 /** A node that serves the management API. */
 interface Peer {
@@ -47,9 +47,14 @@ export class ManagementNodes {
     await this.#request('DELETE', path);
   }
 
-  async #request(method: Method, path: string): Promise<unknown> {
+  /** Creates or replaces an object. */
+  async put(path: string, body: object): Promise<void> {
+    await this.#request('PUT', path, body);
+  }
+
+  async #request(method: Method, path: string, body?: object): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#requestOnce(method, path);
+      const outcome = await this.#requestOnce(method, path, body);
       if ('answer' in outcome) return outcome.answer;
       // RabbitMQ answers 500 to a list of queues while one of them is being declared
       const mayPass = outcome.isServerError === true && method === 'GET';
@@ -62,14 +67,18 @@ export class ManagementNodes {
   }
 
   /** Sends the request to one node after the other. */
-  async #requestOnce(method: Method, path: string): Promise<{ answer: unknown } | Omit<ManagementFailure, 'tryNext'>> {
+  async #requestOnce(
+    method: Method,
+    path: string,
+    body?: object,
+  ): Promise<{ answer: unknown } | Omit<ManagementFailure, 'tryNext'>> {
     const reasons: string[] = [];
     let last: ManagementFailure | undefined;
     for (let tried = 0; tried < this.#peers.length; tried += 1) {
       const index = (this.#preferred + tried) % this.#peers.length;
       const peer = this.#peers[index];
       if (peer === undefined) break;
-      const outcome = await this.#requestFrom(peer, method, path);
+      const outcome = await this.#requestFrom(peer, method, path, body);
       if ('answer' in outcome) {
         this.#preferred = index;
         return outcome;
@@ -85,12 +94,14 @@ export class ManagementNodes {
     { url: nodeUrl, base, authorization }: Peer,
     method: Method,
     path: string,
+    body?: object,
   ): Promise<{ answer: unknown } | ManagementFailure> {
     let answer: BoundedAnswer;
     try {
       answer = await boundedFetch(`${base}${path}`, {
         method,
-        headers: { authorization },
+        headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         timeout: this.timeout,
         maxBytes: MAX_ANSWER_BYTES,
       });
@@ -100,7 +111,7 @@ export class ManagementNodes {
     const { status, text } = answer;
     if (method === 'DELETE' && status === 404) return { answer: undefined };
     if (status < 200 || status > 299) return answerFailure(nodeUrl, status, text);
-    if (method === 'DELETE') return { answer: undefined };
+    if (method !== 'GET') return { answer: undefined };
     try {
       return { answer: JSON.parse(text) };
     } catch {

@@ -43,6 +43,8 @@ const binding = z.object({
 });
 const permission = z.object({ user: z.string(), configure: z.string(), write: z.string(), read: z.string() });
 const topicPermission = z.object({ user: z.string(), exchange: z.string(), write: z.string(), read: z.string() });
+// one text with commas before 3.9
+const user = z.object({ name: z.string(), tags: z.union([z.string(), z.array(z.string())]) });
 const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
 const clusterNodeList = z.array(
   z.object({
@@ -140,7 +142,22 @@ export interface Management {
   /** Deletes a queue with its messages; succeeds if it does not exist. */
   deleteQueue(name: string): Promise<void>;
   deleteExchange(name: string): Promise<void>;
+  /** All users of RabbitMQ's own database. Requires the tag `administrator`, as the functions below. */
+  users(): Promise<ManagedUser[]>;
+  /** Creates or replaces a user, with a password and these permissions in the virtual host. */
+  putUser(user: { name: string; password: string; tags: readonly string[] }, granted: Grant): Promise<void>;
+  /** Succeeds if the user does not exist. */
+  deleteUser(name: string): Promise<void>;
 }
+
+/** A user of the broker. */
+export interface ManagedUser {
+  name: string;
+  tags: readonly string[];
+}
+
+/** The permissions of a user in the virtual host, as regular expressions. */
+export type Grant = Omit<GrantedPermissions, 'user'>;
 
 export interface ManagementOptions {
   /** `http://user:password@host:15672`, or a comma-separated list of nodes: each request goes to the node that
@@ -248,6 +265,19 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     },
     async deleteExchange(name) {
       await nodes.delete(`${inVhost('exchanges')}/${encodeURIComponent(name)}`);
+    },
+    async users() {
+      const found = await get('/users', z.array(user));
+      return found.map(({ name, tags }) => ({ name, tags: typeof tags === 'string' ? tags.split(',') : tags }));
+    },
+    async putUser({ name, password, tags }, { topics, ...granted }) {
+      const id = encodeURIComponent(name);
+      await nodes.put(`/users/${id}`, { password, tags: tags.join(',') });
+      for (const topic of topics) await nodes.put(`${inVhost('topic-permissions')}/${id}`, topic);
+      await nodes.put(`${inVhost('permissions')}/${id}`, granted);
+    },
+    async deleteUser(name) {
+      await nodes.delete(`/users/${encodeURIComponent(name)}`);
     },
   };
 }

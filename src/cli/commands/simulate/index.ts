@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { FlotillaError, messageOf } from '../../../errors.js';
 import type { Load } from '../../../fleet/load.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
@@ -36,6 +37,7 @@ export function register(program: Command, context: Context): void {
       examples(
         ['flotilla simulate', 'which simulations there are, with their own options'],
         ['flotilla simulate orders --rate 50 --duration 1m', '50 orders a second for a minute'],
+        ['flotilla simulate sensors --rate 200 --sensors 50 --faulty 0.1', 'readings of 50 sensors, some out of range'],
         ['flotilla simulate orders --rate 5 --tokens tok_ok,tok_declined', 'half of the payments are declined'],
       ),
     )
@@ -83,7 +85,7 @@ async function runSimulation(name: string, given: readonly string[], flags: Flag
       else if (context.redrawable) context.redraw([`${name} at ${api}, ${rate}/s; Ctrl-C ends`, formatCounts(counts)]);
       else context.print(formatCounts(counts));
     },
-  });
+  }).finally(() => running.close?.());
   if (json) {
     context.printJson({ ...summary, summary: true });
     return;
@@ -99,19 +101,28 @@ function readOptions(name: string, { options }: Load, given: readonly string[]):
   const values: Record<string, string> = {};
   for (let index = 0; index < given.length; index += 1) {
     const text = given[index] ?? '';
-    const [, key = '', value = given[(index += 1)]] = /^--([^=]+)(?:=(.*))?$/s.exec(text) ?? [];
+    const [, key = '', attached] = /^--([^=]+)(?:=(.*))?$/s.exec(text) ?? [];
     if (!known.includes(key)) {
       const own =
         known.length === 0 ? 'no options of its own' : `the options ${known.map((each) => `--${each}`).join(', ')}`;
       throw new UsageError(`simulate ${name} does not have ${text}; it has ${own}`);
     }
+    const next = given[index + 1];
+    const follows = attached === undefined && next !== undefined && !next.startsWith('--');
+    const value = attached ?? (follows ? next : acceptsNoValue(options.shape[key]) ? '' : undefined);
     if (value === undefined) throw new UsageError(`--${key} needs a value`);
+    if (follows) index += 1;
     values[key] = value;
   }
   const result = options.safeParse(values);
   if (result.success) return values;
   const [issue] = result.error.issues;
   throw new UsageError(`--${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+}
+
+/** Whether an option may stand alone: its schema accepts an empty text. */
+function acceptsNoValue(schema: z.core.$ZodType | undefined): boolean {
+  return schema !== undefined && z.safeParse(schema, '').success;
 }
 
 async function ownApi(context: Context): Promise<string> {

@@ -4,6 +4,18 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../../../files/make-directory.js';
 
+/** MQTT on a node. */
+export const mqttOptions = z.object({
+  host: z.string(),
+  port: z.number().int(),
+  /** The exchange to which devices publish. */
+  exchange: z.string(),
+  /** A second port, with TLS. */
+  tls: z.object({ port: z.number().int(), certificate: z.string(), key: z.string() }).optional(),
+});
+
+export type MqttOptions = z.infer<typeof mqttOptions>;
+
 /** The facts about a node that other processes need; written to `node.json` in its directory. */
 const nodeRecord = z.object({
   name: z.string(),
@@ -22,6 +34,7 @@ const nodeRecord = z.object({
   }),
   diskFreeLimit: z.string(),
   consumerTimeout: z.number().int().optional(),
+  mqtt: mqttOptions.optional(),
 });
 
 export type NodeRecord = z.infer<typeof nodeRecord>;
@@ -43,7 +56,7 @@ export function layoutOf(dataDir: string) {
 
 /** Writes the configuration of the node. Everything listens on loopback, streams over AMQP only. */
 export async function writeConfiguration(dataDir: string, record: NodeRecord): Promise<void> {
-  const { ports, diskFreeLimit, consumerTimeout } = record;
+  const { ports, diskFreeLimit, consumerTimeout, mqtt } = record;
   const layout = layoutOf(dataDir);
   makeDirectory(layout.logs);
   const lines = [
@@ -58,10 +71,28 @@ export async function writeConfiguration(dataDir: string, record: NodeRecord): P
     'log.file = rabbit.log',
     'log.console = false',
     ...(consumerTimeout === undefined ? [] : [`consumer_timeout = ${consumerTimeout}`]),
+    ...(mqtt === undefined ? [] : mqttLines(mqtt)),
   ];
   await writeFile(layout.config, `${lines.join('\n')}\n`);
-  await writeFile(layout.plugins, '[rabbitmq_management,rabbitmq_prometheus].\n');
+  const plugins = ['rabbitmq_management', 'rabbitmq_prometheus', ...(mqtt === undefined ? [] : ['rabbitmq_mqtt'])];
+  await writeFile(layout.plugins, `[${plugins.join(',')}].\n`);
   await writeFile(layout.environment, environmentFile(dataDir, record));
+}
+
+/** Devices have users of their own; nobody connects without one. */
+function mqttLines({ host, port, exchange, tls }: MqttOptions): string[] {
+  return [
+    `mqtt.listeners.tcp.1 = ${host}:${port}`,
+    'mqtt.allow_anonymous = false',
+    `mqtt.exchange = ${exchange}`,
+    ...(tls === undefined
+      ? []
+      : [
+          `mqtt.listeners.ssl.1 = ${host}:${tls.port}`,
+          `ssl_options.certfile = ${tls.certificate}`,
+          `ssl_options.keyfile = ${tls.key}`,
+        ]),
+  ];
 }
 
 /** What rabbitmqctl needs to reach the node, as shell assignments. Read in place of the machine's own
