@@ -2,6 +2,7 @@ import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
 import { isClosed } from '#platform/orders/status/closed.js';
 import { ordersLoad } from '#platform/orders/simulation/orders.js';
+import { sensorsLoad } from '#platform/sensors/simulation.js';
 import { sandbox } from '#platform/sandbox/declaration.js';
 import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import * as workers from '../workers/index.js';
@@ -17,7 +18,7 @@ export default defineFleet({
     info: apiInfo,
     routes,
   },
-  optional: { sensors: [workers.sensorAlerts] },
+  optional: { sensors: [workers.sensorAlerts, workers.sensorGateway] },
   kafka: {
     topics: {
       'user.*': 'user-events',
@@ -29,7 +30,7 @@ export default defineFleet({
   },
   isClosed,
   sandbox,
-  simulations: { orders: ordersLoad },
+  simulations: { orders: ordersLoad, sensors: sensorsLoad },
   banner: ({ api, sandbox: outside }) => ({
     ...(outside !== undefined && { Mailbox: `${outside}/mailbox` }),
     ...(api !== undefined && { Try: `curl ${api}/inventory` }),

@@ -1,23 +1,35 @@
-import { event } from 'flotilla';
+import { command, event, fromOutside } from 'flotilla';
 import { z } from 'zod';
-import { place, sensorId, sensorType, sequenceNumber, units, value } from './readings.js';
+import { MAX_READINGS, place, sensorId, sensorType, sequenceNumber, units, value } from './readings.js';
 
 const unit = z.enum(Object.values(units) as [string, ...string[]]);
 const time = z.iso.datetime();
 
+const measured = {
+  type: sensorType,
+  value,
+  unit,
+  time,
+  seq: sequenceNumber.optional(),
+  location: place.optional(),
+};
+
 /** `time` is when the device measured; that of the event is when the platform stored it. */
 export const sensorEvents = {
   'sensor.reading': event({
-    1: z.strictObject({
-      sensor: sensorId,
-      type: sensorType,
-      value,
-      unit,
-      time,
-      seq: sequenceNumber.optional(),
-      location: place.optional(),
-    }),
+    1: z.strictObject({ sensor: sensorId, ...measured }),
   }),
+  /** What devices send by MQTT. */
+  'sensor.report': fromOutside(
+    command({
+      1: z.strictObject({ sensor: sensorId, readings: z.array(z.strictObject(measured)).min(1).max(MAX_READINGS) }),
+    }),
+    'telemetry',
+  ),
+  'sensor.report_status': fromOutside(
+    command({ 1: z.strictObject({ sensor: sensorId, status: z.enum(['online', 'offline']), time }) }),
+    'telemetry',
+  ),
   /** `raised`: outside of the range; `cleared`: inside again. */
   'sensor.alert': event({
     1: z.strictObject({

@@ -97,7 +97,8 @@ async function runSimulation(name: string, given: readonly string[], flags: Flag
 
 /** The options that the simulation declares, from `--tokens tok_ok` or `--tokens=tok_ok`. */
 function readOptions(name: string, { options }: Load, given: readonly string[]): Record<string, unknown> {
-  const known = Object.keys(options.shape);
+  const shape: Readonly<Record<string, z.core.$ZodType>> = options.shape;
+  const known = Object.keys(shape);
   const values: Record<string, string> = {};
   for (let index = 0; index < given.length; index += 1) {
     const text = given[index] ?? '';
@@ -109,7 +110,7 @@ function readOptions(name: string, { options }: Load, given: readonly string[]):
     }
     const next = given[index + 1];
     const follows = attached === undefined && next !== undefined && !next.startsWith('--');
-    const value = attached ?? (follows ? next : acceptsNoValue(options.shape[key]) ? '' : undefined);
+    const value = attached ?? (follows ? next : acceptsNoValue(shape[key]) ? '' : undefined);
     if (value === undefined) throw new UsageError(`--${key} needs a value`);
     if (follows) index += 1;
     values[key] = value;

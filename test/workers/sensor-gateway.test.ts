@@ -1,0 +1,235 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { runWorkers } from 'flotilla';
+import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import fleet from '../../config/fleet.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
+import { HEADERS, textHeader } from '../../src/broker/messages/headers.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import { register } from '../../src/cli/commands/devices/index.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import type { Store } from '../../src/store/store.js';
+import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { runCommand } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
+import { inbox } from '../support/inbox.js';
+import { ownNode, type OwnNode } from '../support/rabbitmq.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = join(root, 'src/cli/main.ts');
+const names = namesFor('');
+const at = (second: number) => new Date(Date.UTC(2026, 10, 29, 10, 0, second)).toISOString();
+const reading = (value: number, second = value) => JSON.stringify({ type: 'temperature', value, time: at(second) });
+
+describe('worker sensor-gateway, by MQTT', function () {
+  this.timeout(120_000);
+  let own: OwnNode;
+  let folder: string;
+  let store: Store;
+  let env: NodeJS.ProcessEnv;
+  let port: number;
+  const clients: MqttClient[] = [];
+  const passwords = new Map<string, string>();
+  const stop = new AbortController();
+  let running: Promise<void> | undefined;
+  const letters = inbox<string>();
+  let close: () => Promise<void> = () => Promise.resolve();
+
+  before(async () => {
+    port = await freePort(undefined, new Set());
+    own = await ownNode({ mqtt: { host: '127.0.0.1', port, exchange: names.telemetry } });
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-mqtt-'));
+    const { amqpUrl, managementUrl } = own.node;
+    env = {
+      PATH: process.env.PATH,
+      AMQP_URL: amqpUrl,
+      AMQP_MANAGEMENT_URL: managementUrl,
+      DATA_DIR: folder,
+      WITH: 'sensors',
+      LOG_LEVEL: 'error',
+    };
+    store = await openSqliteStore({ service: 'core', path: join(folder, 'core.db') });
+    for (const device of ['dev-1', 'dev-2', 'dev-3', 'dev-4', 'dev-5']) await add(device);
+  });
+  after(async () => {
+    for (const client of clients) await client.endAsync(true);
+    await close();
+    stop.abort();
+    await running;
+    await store.close();
+    await own.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const devices = (...args: string[]) =>
+    runCommand({ modules: [{ register }], fleet, env, cwd: folder }, ['devices', ...args]);
+
+  async function add(device: string): Promise<void> {
+    const { code, out, said } = await devices('add', device, '--json');
+    expect(code, said).to.equal(0);
+    passwords.set(device, (JSON.parse(out) as { password: string }).password);
+  }
+
+  async function connect(device: string, options: IClientOptions = {}): Promise<MqttClient> {
+    const password = passwords.get(device) ?? '';
+    const login = { username: device, password, clientId: device, protocolVersion: 4, reconnectPeriod: 0 } as const;
+    const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { ...login, ...options }, false);
+    client.on('error', () => undefined); // the broker closes the connection of an offender
+    clients.push(client);
+    return client;
+  }
+
+  /** Starts a gateway that ends, as after kill -9, when it has committed some messages and acknowledged none of them.
+   *  Resolves when it is ready. */
+  async function startMortalGateway(): Promise<{ ended: Promise<unknown> }> {
+    const child = fork(program, ['worker', 'sensor-gateway'], {
+      cwd: root,
+      env: { ...env, FLOTILLA_FAILPOINT: 'worker.committed:5' },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const ended = once(child, 'exit');
+    await Promise.race([once(child, 'message'), ended]);
+    return { ended };
+  }
+
+  const readingsOf = async (sensor: string) => {
+    const events = (await store.read(`sensor/${sensor}`)).map(({ event }) => event);
+    return events.filter(({ type }) => type === 'sensor.reading').map(({ data }) => data as { value: number });
+  };
+  const valuesOf = async (sensor: string) => (await readingsOf(sensor)).map(({ value }) => value);
+
+  /** Starts the workers, and reads their dead letters. */
+  async function start(): Promise<void> {
+    const { amqpUrl, managementUrl } = own.node;
+    const workers = runWorkers(fleet, ['sensor-gateway', 'sensor-alerts'], {
+      signal: stop.signal,
+      config: { amqpUrl, managementUrl, dataDir: folder, with: ['sensors'], logLevel: 'error' },
+      settings: { 'sensor-gateway': { mqttUrl: `mqtt://guest:guest@127.0.0.1:${port}` } },
+    });
+    running = workers;
+    await workers.ready;
+    const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'test', logger: silentLogger() });
+    broker.consume(names.dead('sensor-gateway'), {
+      prefetch: 10,
+      onDelivery(delivery) {
+        letters.put(textHeader(delivery.properties.headers, HEADERS.errorCode) ?? '');
+        delivery.ack();
+      },
+    });
+    close = () => broker.close();
+  }
+
+  it('stores what the broker acknowledged, once, if the gateway is killed between commit and ack', async () => {
+    const { ended } = await startMortalGateway();
+    const device = await connect('dev-1');
+    const values = Array.from({ length: 60 }, (_, value) => value);
+    await Promise.all(values.map((value) => device.publishAsync('sensors/dev-1/readings', reading(value), { qos: 1 })));
+    // a device that received no acknowledgement sends it again, alone or with others
+    await device.publishAsync('sensors/dev-1/readings', reading(7), { qos: 1 });
+    await device.publishAsync('sensors/dev-1/readings', `[${reading(8)},${reading(9)}]`, { qos: 1 });
+    await ended;
+    expect(await valuesOf('dev-1')).not.to.have.length(0);
+    await start();
+    await eventually('every reading is stored, and the queue is empty', async () => {
+      const [queue] = await createManagement({ url: own.node.managementUrl }).queues(names.queue('sensor-gateway'));
+      return (await valuesOf('dev-1')).length >= values.length && queue?.messages === 0;
+    });
+    expect((await valuesOf('dev-1')).sort((a, b) => a - b)).to.deep.equal(values);
+  });
+
+  it('accepts no anonymous device, and no wrong password', async () => {
+    for (const login of [{ username: '', password: '' }, { password: 'wrong' }]) {
+      const refused = await connect('dev-2', login).then(
+        () => 'connected',
+        () => 'refused',
+      );
+      expect(refused).to.equal('refused');
+    }
+  });
+
+  it('refuses the topics of other devices, other topics and deeper ones', async () => {
+    for (const topic of [
+      'sensors/dev-1/readings',
+      'order/created',
+      'sensors/dev-2/readings/deep',
+      'sensors/dev-2.x/readings',
+      'sensors/dev-2/alerts',
+    ]) {
+      const device = await connect('dev-2');
+      const closed = new Promise<void>((resolve) => device.once('close', () => resolve()));
+      device.publish(topic, reading(99), { qos: 1 });
+      await closed;
+    }
+    const device = await connect('dev-2');
+    await device.publishAsync('sensors/dev-2/readings', reading(20), { qos: 1 });
+    await eventually('its own reading is stored', async () => (await valuesOf('dev-2')).length > 0);
+    expect(await valuesOf('dev-2')).to.deep.equal([20]);
+    expect(await valuesOf('dev-1')).not.to.include(99);
+    expect(letters.waiting).to.equal(0);
+    const management = createManagement({ url: own.node.managementUrl });
+    const waiting = (await management.queues()).filter(({ name, ready }) => ready > 0 && name !== names.log);
+    expect(waiting.map(({ name }) => name).filter((name) => name.includes('unrouted'))).to.deep.equal([]);
+  });
+
+  it('dead-letters what is no reading, with a code', async () => {
+    const device = await connect('dev-3');
+    const bad: [topic: string, body: string, code: string][] = [
+      ['readings', 'hello', 'contract.not_json'],
+      ['readings', '{"type":"temperature","value":NaN}', 'contract.not_json'],
+      ['readings', '{"type":"noise","value":1}', 'sensor.invalid_reading'],
+      ['readings', '{"type":"temperature","value":"21"}', 'sensor.invalid_reading'],
+      ['readings', '{"type":"temperature","value":21}', 'sensor.no_time'],
+      ['readings', `{"type":"temperature","value":21,"time":"2126-01-01T00:00:00Z"}`, 'sensor.invalid_reading'],
+      ['readings', JSON.stringify(Array(501).fill(JSON.parse(reading(1)))), 'sensor.invalid_reading'],
+      ['status', 'broken', 'sensor.invalid_status'],
+    ];
+    for (const [topic, body, code] of bad) {
+      await device.publishAsync(`sensors/dev-3/${topic}`, body, { qos: 1 });
+      expect(await letters.next(), body.slice(0, 80)).to.equal(code);
+    }
+    expect(await readingsOf('dev-3')).to.deep.equal([]);
+  });
+
+  it('reports a device whose connection ends as offline, by its last will', async () => {
+    const will = { topic: 'sensors/dev-4/status', payload: Buffer.from('offline'), qos: 1, retain: false } as const;
+    const device = await connect('dev-4', { will });
+    await device.publishAsync('sensors/dev-4/readings', reading(20), { qos: 1 });
+    await eventually('the reading is stored', async () => (await valuesOf('dev-4')).length > 0);
+    device.stream.destroy();
+    await eventually('it is offline', async () => {
+      const events = await store.read('sensor/dev-4');
+      return events.some(({ event }) => event.type === 'sensor.offline');
+    });
+  });
+
+  it('publishes an alert to the device', async () => {
+    const device = await connect('dev-5');
+    const received = new Promise<[string, Buffer]>((resolve) => {
+      device.once('message', (topic, body) => resolve([topic, body]));
+    });
+    await device.subscribeAsync('sensors/dev-5/alerts', { qos: 1 });
+    await device.publishAsync('sensors/dev-5/readings', reading(40), { qos: 1 });
+    const [topic, body] = await received;
+    expect(topic).to.equal('sensors/dev-5/alerts');
+    expect(JSON.parse(body.toString())).to.include({ state: 'raised', severity: 'high', value: 40 });
+  });
+
+  it('replaces no user that is not a device, and lists and removes devices', async () => {
+    const refused = await devices('add', 'guest');
+    expect(refused.code).not.to.equal(0);
+    expect(refused.said).to.include('name.invalid');
+    expect((await devices('list')).out)
+      .to.include('dev-5')
+      .and.not.include('guest');
+    expect((await devices('add', 'a.b')).code).to.equal(2);
+    expect((await devices('remove', 'dev-5')).code).to.equal(0);
+    expect((await devices('remove', 'dev-5')).said).to.include('name.unknown');
+  });
+});
