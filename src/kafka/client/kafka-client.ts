@@ -55,9 +55,12 @@ export interface TransactionalProducer {
   /** Fences all earlier producers with this transactional id: their transactions end, and they can commit no other. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;
-  /** Writes the records and the offset in one transaction. After a rejection, whether it was committed is unknown: a
-   *  new producer with the same transactional id must be connected, then the offset read. */
-  publish(sends: readonly TopicRecords[], offset: GroupOffset): Promise<void>;
+  /** Writes records in the current transaction, the first of which begins it. */
+  send(records: TopicRecords): Promise<void>;
+  /** Commits the records since the last commit together with the offset. After a rejection of `send` or `commit`, whether
+   *  anything was committed is unknown: a new producer with the same transactional id must be connected, then the offset
+   *  read. */
+  commit(offset: GroupOffset): Promise<void>;
 }
 
 /** A producer whose records are written once, also if it has to send them again. */

@@ -12,7 +12,7 @@ import type {
   TopicRecords,
   TransactionalProducer,
 } from './kafka-client.js';
-import type { ShapeBatchPayload, ShapeKafka, ShapeMessage } from './kafkajs-shape.js';
+import type { ShapeBatchPayload, ShapeKafka, ShapeMessage, ShapeTransaction } from './kafkajs-shape.js';
 import { kafkaError } from './kafka-error.js';
 
 type Options = Record<string, unknown>;
@@ -70,14 +70,17 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
     }),
   );
   let target: Awaited<ReturnType<Dialect['offsetsOf']>> | undefined;
-  const publish = async (sends: readonly TopicRecords[], offset: GroupOffset) => {
+  let current: ShapeTransaction | undefined;
+  const send = async ({ topic, messages }: TopicRecords) => {
+    current ??= await producer.transaction();
+    await current.send({ ...dialect.send, topic, messages: [...messages] });
+  };
+  const commit = async (offset: GroupOffset) => {
     target ??= await dialect.offsetsOf(offset.group);
-    const transaction = await producer.transaction();
-    for (const { topic, messages } of sends) {
-      await transaction.send({ ...dialect.send, topic, messages: [...messages] });
-    }
-    await transaction.sendOffsets({ ...target, topics: [offsetsIn(offset)] });
-    await transaction.commit();
+    current ??= await producer.transaction();
+    await current.sendOffsets({ ...target, topics: [offsetsIn(offset)] });
+    await current.commit();
+    current = undefined;
   };
   return {
     connect: () => checked(producer.connect()),
@@ -85,7 +88,8 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
       if (target !== undefined && 'consumer' in target) await target.consumer.disconnect();
       await checked(producer.disconnect());
     },
-    publish: (sends, offset) => checked(publish(sends, offset)),
+    send: (records) => checked(send(records)),
+    commit: (offset) => checked(commit(offset)),
   };
 }
 

@@ -12,7 +12,8 @@ export async function loadKafkaClient(connection: KafkaConnection): Promise<Kafk
 
 /** Time limits in milliseconds and attempts of one request; whoever uses the client repeats what fails beyond them. */
 const LIMITS = { connectionTimeout: 5_000, requestTimeout: 15_000 };
-const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 };
+/** The first delay is short, because Kafka refuses a transaction while it completes the previous one. */
+const RETRY = { initialRetryTime: 20, maxRetryTime: 1_000, retries: 8 };
 
 async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> {
   const { default: kafkajs } = await import('kafkajs').catch(missing('kafkajs'));

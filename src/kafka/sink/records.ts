@@ -20,10 +20,10 @@ export function recordOf(event: StoredEvent, key: RecordKey): KafkaRecord {
 }
 
 /** A client writes the records of one send and partition as one batch, and the default of `max.message.bytes` limits a
- *  batch to 1 MiB: a send has at most half of that, or one record. */
-const MAX_SEND_BYTES = 512 * 1024;
-/** The key, headers and lengths of a record. */
-const RECORD_OVERHEAD = 200;
+ *  batch to 1 MiB: a send has less than that, or one record. */
+const MAX_SEND_BYTES = 900 * 1024;
+/** The headers and lengths of a record. */
+const RECORD_OVERHEAD = 120;
 
 /** Groups the events into sends, in the order of positions within each topic. Skips events without a topic. */
 export function sendsOf(

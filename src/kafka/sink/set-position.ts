@@ -34,7 +34,7 @@ export async function setKafkaPosition(
   const producer = client.transactionalProducer(group);
   try {
     await producer.connect();
-    await producer.publish([], offsetAt({ group, topic: positionsTopic(prefix) }, store, { position, event }));
+    await producer.commit(offsetAt({ group, topic: positionsTopic(prefix) }, store, { position, event }));
     return true;
   } finally {
     await producer.disconnect().catch(() => undefined);

@@ -22,7 +22,7 @@ export interface SinkSessionOptions {
   place: PositionPlace;
   topicOf: (type: string) => string | undefined;
   key: RecordKey;
-  /** Maximum number of events in one transaction. */
+  /** Maximum number of events in one request; a transaction has up to `PAGES_PER_TRANSACTION` of them. */
   batchSize: number;
   /** Called when events are committed in Kafka. */
   onPublished: (records: number) => void;
@@ -30,6 +30,8 @@ export interface SinkSessionOptions {
   onPosition: (head: number, position: number) => void;
 }
 
+/** The requests around a transaction take as long as one with records. */
+const PAGES_PER_TRANSACTION = 5;
 /** A safety net: appends wake the sink. */
 const LONGEST_WAIT_MS = 1_000;
 /** Positions of events without a topic after which their position is committed by itself. */
@@ -49,6 +51,8 @@ export class SinkSession {
   #committed: SinkPosition;
   /** The last position read; the events between have no topic. */
   #read: SinkPosition;
+  /** The records and pages since the last commit. */
+  #open = { records: 0, pages: 0 };
   #committedAt = performance.now();
   #checkpointAt = -Infinity;
   #checkpoint: number;
@@ -84,7 +88,7 @@ export class SinkSession {
   /** Commits the position 0 and records that there is one, before the first record: a position that is lost later is
    *  never mistaken for a new sink. */
   async #begin(): Promise<void> {
-    await this.#commit([]);
+    await this.#commit();
     await this.#saveCheckpoint();
   }
 
@@ -103,37 +107,47 @@ export class SinkSession {
         await this.#afterPage(events.length < batchSize);
         if (events.length > 0) await setImmediate();
         else {
+          if (this.#open.records > 0) await this.#commit();
           await page;
           await wakeup.wait(LONGEST_WAIT_MS);
           page = store.readAll(this.#read.position, batchSize);
         }
       }
       await page;
+      if (this.#open.records > 0 && lease.check()) await this.#commit();
       await this.#saveCheckpoint();
     } finally {
       wakeup.stop();
     }
   }
 
+  /** Sends the records of a page. Commits them with further pages where those are there already. */
   async #publish(events: readonly StoredEvent[], last: SinkPosition): Promise<void> {
-    const sends = sendsOf(events, this.options);
+    const open = this.#open;
+    for (const send of sendsOf(events, this.options)) {
+      await this.producer.send(send);
+      open.records += send.messages.length;
+    }
     this.#read = last;
-    if (sends.length === 0 && last.position - this.#committed.position < SKIPPED_POSITIONS) return;
-    await this.#commit(sends);
-    this.options.onPublished(sends.reduce((sum, { messages }) => sum + messages.length, 0));
+    if (open.records > 0) open.pages += 1;
+    const isFull = open.pages >= PAGES_PER_TRANSACTION || events.length < this.options.batchSize;
+    const isSkipped = last.position - this.#committed.position >= SKIPPED_POSITIONS;
+    if (open.records > 0 ? isFull : isSkipped) await this.#commit();
   }
 
-  async #commit(sends: ReturnType<typeof sendsOf>): Promise<void> {
-    const { store, place } = this.options;
-    await this.producer.publish(sends, offsetAt(place, store, this.#read));
+  async #commit(): Promise<void> {
+    const { store, place, onPublished } = this.options;
+    await this.producer.commit(offsetAt(place, store, this.#read));
     failpoint('kafka.sink_published');
     this.#committed = this.#read;
     this.#committedAt = performance.now();
+    onPublished(this.#open.records);
+    this.#open = { records: 0, pages: 0 };
   }
 
   async #afterPage(isLast: boolean): Promise<void> {
     const now = performance.now();
-    if (now - this.#committedAt > RENEW_INTERVAL_MS && this.#committed.position > 0) await this.#commit([]);
+    if (now - this.#committedAt > RENEW_INTERVAL_MS && this.#open.pages === 0) await this.#commit();
     if (now - this.#checkpointAt > CHECKPOINT_INTERVAL_MS) await this.#saveCheckpoint();
     if (!isLast) return;
     this.options.onPosition(await this.options.store.head(), this.#read.position);
