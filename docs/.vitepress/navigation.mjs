@@ -19,6 +19,7 @@ const sections = [
       'testing',
       'embedding',
       'publishing-from-other-languages',
+      'kafka',
       'security',
     ],
   },
