@@ -74,9 +74,9 @@ async function runRewind(name: string, { to, dryRun = false, json = false }: Fla
 function linesOf(rewound: Rewound, dryRun: boolean): string[] {
   const { name, version, from, until, events, windows, changed, added, absent, emitted, sample } = rewound;
   const differ = changed + added + absent;
-  const done = dryRun ? 'dry run, nothing emitted' : `${emitted} results emitted`;
+  const done = dryRun ? 'dry run, nothing emitted' : `emitted: ${emitted}`;
   return [
-    `${name}@${version}, from ${timeOf(from)} to ${timeOf(until)}: ${windows} windows of ${events} events, ${differ} differ; ${done}`,
+    `${name}@${version}, from ${timeOf(from)} to ${timeOf(until)}: events: ${events}, windows: ${windows}, different: ${differ}; ${done}`,
     ...sample.map(lineOf),
     ...(differ > sample.length ? [`  … ${differ - sample.length} more`] : []),
   ];
