@@ -178,6 +178,9 @@ export interface Store {
   head(): Promise<number>;
   /** Reads committed data, outside of any transaction. */
   query: Sql;
+  /** Like `query`, without waiting until the data is durable: only for what decides what is committed next, never for what is
+   *  answered or published. */
+  peek: Sql;
   /** Whether the inbox contains this row. */
   handled(key: InboxKey): Promise<boolean>;
   /** Commits only the inbox row, for an event without other effects; cheaper than a transaction with

@@ -12,6 +12,7 @@ import type {
   Migration,
   ReadFilter,
   Snapshot,
+  Sql,
   SqlValue,
   Store,
   StoreHealth,
@@ -158,15 +159,15 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#events.head());
   }
 
-  query = <Row extends object = Record<string, SqlValue>>(
-    text: TemplateStringsArray,
-    ...values: SqlValue[]
-  ): Promise<Row[]> =>
-    this.#read(() => {
-      const statement = this.#tagged.prepare(text);
-      if (!statement.readonly) throw new TypeError(`A query only reads; write in a transaction: ${text.join('?')}`);
-      return this.#tagged.run<Row>(statement, values);
-    });
+  readonly query: Sql = (text, ...values) => this.#read(() => this.#select(text, values));
+
+  readonly peek: Sql = (text, ...values) => this.#read(() => this.#select(text, values), never);
+
+  #select<Row extends object>(text: TemplateStringsArray, values: SqlValue[]): Row[] {
+    const statement = this.#tagged.prepare(text);
+    if (!statement.readonly) throw new TypeError(`A query only reads; write in a transaction: ${text.join('?')}`);
+    return this.#tagged.run<Row>(statement, values);
+  }
 
   handled(key: InboxKey): Promise<boolean> {
     return this.#inboxLookups.handled(key);

@@ -72,7 +72,7 @@ export class Parking {
   readonly #stopListening: () => void;
 
   constructor(
-    private readonly store: Pick<Store, 'query' | 'transaction' | 'onNotify'>,
+    private readonly store: Pick<Store, 'query' | 'peek' | 'transaction' | 'onNotify'>,
     private readonly worker: string,
     { clock, limits = { all: MAX_PARKED, ofKey: MAX_PARKED_OF_KEY }, sequences, pollInterval }: ParkingOptions,
   ) {
@@ -80,7 +80,7 @@ export class Parking {
     this.#limits = limits;
     this.#sequences = sequences;
     this.#pollInterval = pollInterval;
-    this.#waiting = new Presence(() => isAnyWaiting(store.query, worker));
+    this.#waiting = new Presence(() => isAnyWaiting(store.peek, worker));
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
       this.#waiting.changed();
       for (const wakeup of this.#room.keys()) wakeup.notify();
@@ -96,7 +96,7 @@ export class Parking {
    *  earlier ones may still arrive. `returned`: its delivery was lost while there was no room. */
   async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full' | 'returned'> {
     if (isNumbered(message)) await this.#sequences?.begin(this.store, message);
-    if (!(await this.#mustWait(this.store.query, message, this.#waiting.may))) return 'first';
+    if (!(await this.#mustWait(this.store.peek, message, this.#waiting.may))) return 'first';
     for (;;) {
       const place = await this.#transaction((tx) => this.#placeOf(tx, message));
       failpoint('worker.parked');
@@ -114,8 +114,8 @@ export class Parking {
   /** The first message of each key that is not held, those due first before the others. No message is refused for missing
    *  predecessors that may have been delivered only since `consumingSince`, in milliseconds since the epoch. */
   heads(limit: number, consumingSince: number): Promise<ParkedMessage[]> {
-    if (this.#sequences === undefined) return nextHeads(this.store.query, this.worker, limit);
-    return this.#sequences.heads(this.store.query, limit, consumingSince);
+    if (this.#sequences === undefined) return nextHeads(this.store.peek, this.worker, limit);
+    return this.#sequences.heads(this.store.peek, limit, consumingSince);
   }
 
   /** Another process may have parked messages of the keys that this one handles from now on. */

@@ -23,6 +23,7 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
     applyRetention: (...args) => process.guard(() => store.applyRetention(...args)),
     head: () => process.guard(() => store.head()),
     query: (text, ...values) => process.guard(() => store.query(text, ...values)),
+    peek: (text, ...values) => process.guard(() => store.peek(text, ...values)),
     handled: (...args) => process.guard(() => store.handled(...args)),
     recordStart: (...args) => process.guard(() => store.recordStart(...args)),
     clearStarts: (...args) => process.guard(() => store.clearStarts(...args)),

@@ -121,6 +121,15 @@ describe('durable commits of a SQLite store', () => {
     expect(syncs.count).to.equal(count); // nothing was committed meanwhile
   });
 
+  it('are visible to a peek before the sync', async () => {
+    const append = note('append', store.append('x/1', 'none', [eventOf('x/1')]));
+    await eventually(() => syncs.count === 1);
+    for (const each of [store, other])
+      expect(await each.peek`SELECT count(*) AS n FROM flotilla_events`).to.deep.equal([{ n: 1 }]);
+    expect(settled).to.deep.equal([]);
+    await syncs.releaseUntil(append);
+  });
+
   it('count as handled after a sync, and as not handled at once', async () => {
     const handled = note('handled', store.markHandled(key));
     await eventually(() => syncs.count === 1);
