@@ -1,3 +1,4 @@
+import { sleep } from '../concurrency/sleep.js';
 import { requireTokens } from '../config/load-config.js';
 import { FlotillaError } from '../errors.js';
 import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
@@ -15,12 +16,12 @@ import { runProcess, type FleetProcess } from './fleet-process.js';
 import { storeUrlOf } from './place.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { serveHealth } from './serve-health.js';
-import { storeRegistry } from './stores/existing-stores.js';
+import { hasStore, storeRegistry } from './stores/existing-stores.js';
 
 /** Runs the Kafka sinks and sources of a fleet in this program. Any number of programs may run them: one of them publishes
  *  each store, and the sources share the partitions.
  *
- *  `ready` resolves with the address of /livez, /readyz and /metrics when the stores are open; it does not wait for Kafka.
+ *  `ready` resolves with the address of /livez, /readyz and /metrics when it has begun; it does not wait for Kafka, nor for the stores.
  *  When `signal` aborts, the transactions in progress end within `config.drainTimeout` milliseconds.
  *
  *  Throws `config.invalid` without `config.kafka.brokers`, and `fleet.invalid` if the fleet declares no `kafka`. Rejects with
@@ -37,7 +38,7 @@ async function startKafka(process: FleetProcess): Promise<{ url: string }> {
   const { fleet, config, logger } = process;
   const client = await loadKafkaClient({ ...config.kafka, clientId: process.instance, logger });
   const { url } = await serveHealth(process);
-  for (const service of sinkServices(fleet)) await startSink(process, client, service);
+  for (const service of sinkServices(fleet)) startSink(process, client, service);
   await startSources(process, client);
   await process.register({ role: 'kafka', workers: [], url });
   return { url };
@@ -58,8 +59,32 @@ function sinkServices(fleet: Fleet): string[] {
   return [...services].filter((name) => name !== KAFKA_STORE && known.has(name)).sort();
 }
 
+const STORE_POLL_MS = 1_000;
+
+/** Publishes the store of a service once it exists: a process of the service creates it. */
+function startSink(process: FleetProcess, client: KafkaClient, service: string): void {
+  const ending = new AbortController();
+  const { signal } = ending;
+  process.checks[`sink:${service}`] = () => ({ ok: false, detail: `waits for the store ${service} on this machine` });
+  const run = async () => {
+    while (!hasStore(process, service) && !signal.aborted) await sleep(STORE_POLL_MS, signal);
+    if (!signal.aborted) await runSink(process, client, service, signal);
+  };
+  const running = run();
+  running.catch(process.fail);
+  process.atEnd(async () => {
+    ending.abort(new Error('the process ends'));
+    await Promise.allSettled([running]);
+  });
+}
+
 /** Opens the store without its relay: the processes of the service publish it to RabbitMQ. */
-async function startSink(process: FleetProcess, client: KafkaClient, service: string): Promise<void> {
+async function runSink(
+  process: FleetProcess,
+  client: KafkaClient,
+  service: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { fleet, config, instance, metrics, checks, fail } = process;
   const logger = process.logger.child({ store: service });
   const store = await openStore(storeUrlOf(process, service), service, {
@@ -67,9 +92,7 @@ async function startSink(process: FleetProcess, client: KafkaClient, service: st
     registry: storeRegistry(process),
     onFailure: fail,
   });
-  const ending = new AbortController();
   const watch = new StoreWatch({ store, logger, metrics });
-  const watching = watch.run(ending.signal);
   const sink = createSink({
     store,
     client,
@@ -81,19 +104,17 @@ async function startSink(process: FleetProcess, client: KafkaClient, service: st
     logger,
     metrics,
   });
-  const running = sink.run(ending.signal);
-  running.catch(fail);
   checks[`store:${service}`] = () => watch.check();
   checks[`sink:${service}`] = () => {
     const { status, lag, failure } = sink.state();
     const detail = status === 'standby' ? 'another process publishes' : `${lag} positions behind`;
     return { ok: failure === undefined, detail: failure?.message ?? detail };
   };
-  process.atEnd(async () => {
-    ending.abort(new Error('the process ends'));
-    await Promise.allSettled([running, watching]);
+  try {
+    await Promise.all([sink.run(signal), watch.run(signal)]);
+  } finally {
     await store.close();
-  });
+  }
 }
 
 async function startSources(process: FleetProcess, client: KafkaClient): Promise<void> {
