@@ -213,7 +213,6 @@ try {
           prefix,
           node,
           seed: seedOfRun,
-          events: rounds * 2_000,
           faults: rounds * 20,
           say,
         }),

@@ -22,9 +22,7 @@ export interface KafkaChaosOptions {
   brokers: string;
   prefix: string;
   seed: number;
-  /** Events appended while processes are disturbed. */
-  events: number;
-  /** Disturbances of sinks and sources. */
+  /** Disturbances of sinks and sources, while events are appended. */
   faults: number;
   /** Killed and started again so many times. */
   node?: { node: KafkaNode; kills: number };
@@ -39,7 +37,7 @@ const program = fileURLToPath(new URL('../../kafka/fixtures/kafka-process.ts', i
 /** Two sinks publish one store to Kafka, two sources store the records in another one, and all of them are killed,
  *  frozen and disconnected meanwhile. Afterwards a reader of committed records has seen every position once, and the
  *  other store has every event once, both in the order of each subject. Rejects otherwise; resolves with the number of
- *  each disturbance. */
+ *  each disturbance and of events. */
 export async function keepExactlyOnce(options: KafkaChaosOptions): Promise<Record<string, number>> {
   const { brokers, prefix, seed, node, say } = options;
   const random = randomFrom(seed);
@@ -60,9 +58,11 @@ export async function keepExactlyOnce(options: KafkaChaosOptions): Promise<Recor
     ...['source', 'source'].map((part) => new Part([part, brokers, prefix, mirrorPath])),
   ];
   const counts: Record<string, number> = {};
+  const over = new AbortController();
+  let appending = Promise.resolve();
   try {
     await Promise.all(parts.map((part) => part.start()));
-    const appending = append(store, options.events, random);
+    appending = append(store, random, over.signal);
     for (let fault = 1; fault <= options.faults; fault += 1) {
       await sleep(random.between(50, 600));
       const part = random.pick(parts as [Part, ...Part[]]);
@@ -76,13 +76,16 @@ export async function keepExactlyOnce(options: KafkaChaosOptions): Promise<Recor
       }
       if (fault % 10 === 0) say?.(`${fault} faults, ${await store.head()} appended, ${await mirror.head()} mirrored`);
     }
+    over.abort();
     await appending;
-    await eventually('everything is mirrored', async () => (await mirror.head()) >= options.events, { limit: 60_000 });
     const events = await all(store);
-    checkRecords(await readTopic(brokers, topic, options.events), events);
+    await eventually('everything is mirrored', async () => (await mirror.head()) >= events.length, { limit: 60_000 });
+    checkRecords(await readTopic(brokers, topic, events.length), events);
     checkMirror(await all(mirror), events);
-    return counts;
+    return { ...counts, events: events.length };
   } finally {
+    over.abort();
+    await appending;
     await Promise.all(parts.map((part) => part.kill()));
     await Promise.all([store.close(), mirror.close()]);
     await rm(folder, { recursive: true, force: true });
@@ -121,9 +124,10 @@ class Part {
   }
 }
 
-async function append(store: Store, count: number, random: Random): Promise<void> {
-  for (let n = 0; n < count;) {
-    const burst = Math.min(count - n, random.between(1, 40));
+/** Appends bursts of events until the signal aborts. */
+async function append(store: Store, random: Random, signal: AbortSignal): Promise<void> {
+  for (let n = 0; !signal.aborted;) {
+    const burst = random.between(1, 30);
     await Promise.all(
       Array.from({ length: burst }, async (_, index) => {
         const subject = `job/${random.between(1, SUBJECTS)}`;
@@ -132,7 +136,7 @@ async function append(store: Store, count: number, random: Random): Promise<void
       }),
     );
     n += burst;
-    await sleep(random.between(0, 60));
+    await sleep(random.between(0, 400));
   }
 }
 
