@@ -50,7 +50,9 @@ export function inputOf(
   if (failure !== undefined) return { input: base, refusal: failure };
   try {
     const event = upcast(definition.definitions, envelope);
-    return { input: { ...base, event, key: definition.key(event) } };
+    base.event = event;
+    base.key = definition.key(event);
+    return { input: base };
   } catch (error) {
     const code = error instanceof FlotillaError ? error.code : 'windows.fold_failed';
     return { input: base, refusal: { code, message: messageOf(error) } };
