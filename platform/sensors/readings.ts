@@ -9,14 +9,6 @@ export type SensorType = keyof typeof units;
 
 export const sensorType = z.enum(Object.keys(units) as [SensorType, ...SensorType[]]);
 
-/** Other texts for a unit that devices send. */
-const SPELLINGS: Readonly<Record<SensorType, readonly string[]>> = {
-  temperature: ['C', 'celsius'],
-  humidity: ['percent'],
-  pressure: ['mbar'],
-  motion: [],
-};
-
 export const MAX_READINGS = 500;
 /** The clock of a device may be ahead of that of the server by this much. */
 const MAX_AHEAD_MS = 5 * 60_000;
@@ -27,30 +19,38 @@ export const value = z.number().min(-MAX_VALUE).max(MAX_VALUE);
 export const sequenceNumber = z.int().min(0);
 export const place = textLine(200);
 
-/** A reading as a device sends it. */
-const reading = z
-  .strictObject({
-    type: sensorType,
+/** A reading of a type as a device sends it, in one of these spellings of its unit. */
+function readingOf<T extends SensorType>(type: T, ...spellings: [string, ...string[]]) {
+  return z.strictObject({
+    type: z.literal(type),
     value,
-    unit: textLine(20).optional().describe('That of the type: °C, %, hPa or count'),
+    unit: z.enum(spellings).optional(),
     time: z.iso.datetime({ offset: true }).optional().describe('When it was measured, at most 5 minutes from now'),
     seq: sequenceNumber.optional().describe('Tells apart readings of one type and time; without it, the value does'),
     location: place.optional(),
-  })
-  .superRefine(({ type, unit, time }, ctx) => {
-    if (unit !== undefined && unit !== units[type] && !SPELLINGS[type].includes(unit)) {
-      ctx.addIssue({ code: 'custom', path: ['unit'], message: `the unit of ${type} is ${units[type]}` });
-    }
-    if (time !== undefined && Date.parse(time) > Date.now() + MAX_AHEAD_MS) {
-      ctx.addIssue({ code: 'custom', path: ['time'], message: 'is more than 5 minutes ahead' });
-    }
-  })
+  });
+}
+
+const reading = z
+  .discriminatedUnion('type', [
+    readingOf('temperature', units.temperature, 'C', 'celsius'),
+    readingOf('humidity', units.humidity, 'percent'),
+    readingOf('pressure', units.pressure, 'mbar'),
+    readingOf('motion', units.motion),
+  ])
   .meta({ id: 'SensorReading', description: 'A measured value' });
 
 export type Reading = z.infer<typeof reading>;
 
 /** One reading, or several of one sensor. */
-export const readings = z.union([reading, z.array(reading).min(1).max(MAX_READINGS)]);
+export const readings = z
+  .union([reading, z.array(reading).min(1).max(MAX_READINGS)])
+  .meta({ id: 'SensorReadings', description: 'One reading, or up to 500' });
+
+/** Whether the time of a reading is too far ahead. */
+export function isAhead({ time }: Reading, now: number): boolean {
+  return time !== undefined && Date.parse(time) > now + MAX_AHEAD_MS;
+}
 
 export const sensorId = id;
 

@@ -4,7 +4,7 @@ import { create } from '../catalogue.js';
 import { nextCursor } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
 import { readingData, readingId } from './reading-event.js';
-import { readings, sensorId, subjectOf } from './readings.js';
+import { isAhead, readings, sensorId, subjectOf } from './readings.js';
 import sensorAlerts from './sensor-alerts.js';
 
 const tag = 'Sensors';
@@ -22,6 +22,13 @@ const sensorsOff = {
   status: 404,
   title: 'This platform runs without sensors',
   remedy: 'Start it with `flotilla up --with sensors`.',
+} satisfies ProblemType;
+
+const timeAhead = {
+  code: 'sensor.time_ahead',
+  status: 422,
+  title: 'A reading is more than 5 minutes ahead',
+  remedy: 'Set the clock of the device.',
 } satisfies ProblemType;
 
 const params = z.object({ id: sensorId });
@@ -85,11 +92,12 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
     body: readings,
     emits: ['sensor.reading'],
     responses: { 202: stored },
-    problems: [sensorsOff],
+    problems: [sensorsOff, timeAhead],
     handler: ({ params: { id: sensor }, body, origin, commit }) => {
       if (!isOn) throw new ProblemError(sensorsOff);
       const now = Date.now();
       const given = Array.isArray(body) ? body : [body];
+      if (given.some((reading) => isAhead(reading, now))) throw new ProblemError(timeAhead);
       return commit(async (tx) => {
         const subject = subjectOf(sensor);
         const events = given.map((reading) => {

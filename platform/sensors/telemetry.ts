@@ -2,7 +2,7 @@ import { newId, PermanentError, type TelemetryMessage, type TelemetryResult } fr
 import { z } from 'zod';
 import type { Data } from '../catalogue.js';
 import { readingData } from './reading-event.js';
-import { readings } from './readings.js';
+import { isAhead, readings } from './readings.js';
 
 export const topics = {
   readings: 'sensors/{device}/readings',
@@ -20,7 +20,7 @@ type Report =
   | TelemetryResult<'sensor.report', Data<'sensor.report'>>
   | TelemetryResult<'sensor.report_status', Data<'sensor.report_status'>>;
 
-/** Reads a message of a device. Throws `sensor.invalid_reading`, `sensor.no_time`, `sensor.invalid_status` or
+/** Reads a message of a device. Throws `sensor.invalid_reading`, `sensor.time_ahead`, `sensor.no_time`, `sensor.invalid_status` or
  *  `contract.not_json`. */
 export function readReport(message: TelemetryMessage): Report {
   return message.topic === topics.status ? readStatus(message) : readReadings(message);
@@ -31,6 +31,9 @@ function readReadings({ device: sensor, json }: TelemetryMessage): Report {
   const result = readings.safeParse(json());
   if (!result.success) throw new PermanentError('sensor.invalid_reading', describe(result.error));
   const given = Array.isArray(result.data) ? result.data : [result.data];
+  if (given.some((reading) => isAhead(reading, Date.now()))) {
+    throw new PermanentError('sensor.time_ahead', 'A reading is more than 5 minutes ahead.');
+  }
   if (given.some(({ time }) => time === undefined)) {
     throw new PermanentError('sensor.no_time', 'A reading by MQTT needs its `time`.');
   }

@@ -49,7 +49,7 @@ interface Received {
   text: string;
 }
 
-const served = routes({ fulfilment: 'orchestrated' });
+const served = routes({ fulfilment: 'orchestrated', with: 'sensors' });
 
 const tags = fc
   .array(fc.tuple(fc.constantFrom('', 'W/'), fc.constantFrom('"1"', '"2"', '"x,y"', '"', '1', '*', '')), {
@@ -86,9 +86,11 @@ describe('the API, fuzzed from its OpenAPI document', function () {
     while (await shop.step());
     const { total: _total, ...order } = details;
     const shipped = await create('/orders', { ...order, userId: users });
+    const reading = { type: 'temperature', value: 40 };
+    await api.send('POST', '/sensors/s1/readings', { body: reading });
     while (await shop.step());
     const pending = await create('/orders', { ...order, userId: users });
-    ids = { users: [users], accounts: [accounts], orders: [shipped, pending] };
+    ids = { users: [users], accounts: [accounts], orders: [shipped, pending], sensors: ['s1'] };
   });
   after(async () => {
     agent.destroy();

@@ -80,12 +80,16 @@ describe('the OpenAPI document of the platform', () => {
     for (const methods of Object.values<any>(document.paths)) {
       for (const { responses } of Object.values<any>(methods)) follow(responses);
     }
+    const objectsOf = ({ $ref, oneOf, anyOf = oneOf, items, ...schema }: any): any[] => {
+      if ($ref !== undefined) return objectsOf(document.components.schemas[$ref.split('/').at(-1)]);
+      return anyOf?.flatMap(objectsOf) ?? (items === undefined ? [schema] : objectsOf(items));
+    };
     for (const methods of Object.values<any>(document.paths)) {
       for (const { requestBody } of Object.values<any>(methods)) {
         const ref: string | undefined = requestBody?.content['application/json'].schema.$ref;
         if (ref === undefined) continue;
         expect(open.has(ref), ref).to.equal(false);
-        expect(document.components.schemas[ref.split('/').at(-1) ?? ''].additionalProperties, ref).to.equal(false);
+        for (const object of objectsOf({ $ref: ref })) expect(object.additionalProperties, ref).to.equal(false);
       }
     }
   });

@@ -186,7 +186,7 @@ describe('worker sensor-gateway, by MQTT', function () {
       ['readings', '{"type":"noise","value":1}', 'sensor.invalid_reading'],
       ['readings', '{"type":"temperature","value":"21"}', 'sensor.invalid_reading'],
       ['readings', '{"type":"temperature","value":21}', 'sensor.no_time'],
-      ['readings', `{"type":"temperature","value":21,"time":"2126-01-01T00:00:00Z"}`, 'sensor.invalid_reading'],
+      ['readings', `{"type":"temperature","value":21,"time":"2126-01-01T00:00:00Z"}`, 'sensor.time_ahead'],
       ['readings', JSON.stringify(Array(501).fill(JSON.parse(reading(1)))), 'sensor.invalid_reading'],
       ['status', 'broken', 'sensor.invalid_status'],
     ];

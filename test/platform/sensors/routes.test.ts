@@ -45,7 +45,6 @@ describe('platform: sensors over HTTP', () => {
       { ...reading, value: '21.5' },
       { ...reading, value: null },
       { ...reading, value: 1e300 },
-      { ...reading, time: ahead },
       { ...reading, time: 'yesterday' },
       { ...reading, unit: '°F' },
       { ...reading, extra: 1 },
@@ -58,6 +57,7 @@ describe('platform: sensors over HTTP', () => {
         400,
         'request.invalid',
       ]);
+    expect(problem(await post('s4', [reading, { ...reading, time: ahead }]))).to.deep.equal([422, 'sensor.time_ahead']);
     expect(problem(await post('s4.x', reading))).to.deep.equal([400, 'request.invalid']);
     const notJson = await fetch(`${api.url}/sensors/s4/readings`, {
       method: 'POST',

@@ -9,6 +9,7 @@ import { createGateway } from '../../../workers/payment/gateway.js';
 import payment from '../../../workers/payment/index.js';
 import { createCarrier } from '../../../workers/shipping/carrier.js';
 import shipping from '../../../workers/shipping/index.js';
+import sensorAlerts from '../../../platform/sensors/sensor-alerts.js';
 import statements from '../../../platform/read-models/statements.js';
 import views from '../../../platform/read-models/views.js';
 import { startApi, type Api } from '../../api/support/start.js';
@@ -32,9 +33,9 @@ export async function startShop(): Promise<Shop> {
     payment: { gateway: createGateway(sandbox.url) },
     shipping: { carrier: createCarrier(sandbox.url) },
   };
-  const workers = [orders, views, statements, analytics, inventory, payment, shipping, orderSaga];
+  const workers = [orders, views, statements, sensorAlerts, analytics, inventory, payment, shipping, orderSaga];
   const fleet = await simulatedFleet(workers, { use, random: generator(1) });
-  const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
+  const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
   return {
     api,
     folder: folder.path,
