@@ -20,6 +20,7 @@ export function register(program: Command, context: Context): void {
     .command('list')
     .description('list the devices that have a user of the broker')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla devices list', 'the devices that may connect']))
     .action((flags: Flags) => runList(flags, context));
   devices
     .command('add')
@@ -32,6 +33,7 @@ export function register(program: Command, context: Context): void {
     .command('remove')
     .description('delete the user of a device; an open connection continues until it is closed')
     .argument('<id>', 'a device of `devices list`')
+    .addHelpText('after', examples(['flotilla devices remove dev-7', 'refuse the next connection of the device']))
     .action((id: string) => runRemove(id, context));
 }
 

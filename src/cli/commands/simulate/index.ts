@@ -37,7 +37,7 @@ export function register(program: Command, context: Context): void {
       examples(
         ['flotilla simulate', 'which simulations there are, with their own options'],
         ['flotilla simulate orders --rate 50 --duration 1m', '50 orders a second for a minute'],
-        ['flotilla simulate sensors --rate 200 --sensors 50 --faulty 0.1', 'readings of 50 sensors, some out of range'],
+        ['flotilla simulate sensors --rate 200 --faulty 0.1', 'readings, some of them out of range'],
         ['flotilla simulate orders --rate 5 --tokens tok_ok,tok_declined', 'half of the payments are declined'],
       ),
     )
