@@ -533,6 +533,11 @@ export const errors = {
     message: 'The time of the event is more than 5 minutes ahead of the clock',
     remedy: 'Correct the clock of the publisher.',
   },
+  'windows.bad_time': {
+    disposal: 'reject',
+    message: 'The event time is not a time',
+    remedy: 'Correct `time` of the window definition, or validate the data where it is published.',
+  },
   'windows.bad_key': {
     disposal: 'reject',
     message: 'The key of the event is not one line of 1 to 256 characters',

@@ -33,6 +33,8 @@ interface CommonOptions<D extends Definitions, P extends string, State, R extend
   correctFor?: number | string;
   /** Emits results of windows that are not closed, at most once in this time. @default no early results */
   early?: number | string;
+  /** Returns the event time, as RFC 3339. @default the `time` of the event */
+  time?: (event: EventFor<D, P>) => string;
   /** Groups the events; each group has windows of its own. One line of at most 256 characters. @default one group, 'all' */
   key?: (event: EventFor<D, P>) => string;
   /** The state of a window without events. Must consist of JSON values, as must every other state. */
@@ -92,6 +94,7 @@ export function windowsDefiner<D extends Definitions>(definitions: D): DefineWin
       idleAfter: parseDuration(options.idleAfter ?? '30s'),
       correctFor: late === 'ignore' ? 0 : parseDuration(options.correctFor ?? '24h'),
       early: early === undefined ? undefined : parseDuration(early),
+      time: options.time as WindowsDefinition['time'],
       key: (options.key ?? (() => 'all')) as WindowsDefinition['key'],
       initial: options.initial,
       merge: (options.merge ?? ((state: unknown) => state)) as WindowsDefinition['merge'],

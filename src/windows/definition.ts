@@ -20,6 +20,8 @@ export interface WindowsDefinition {
   readonly correctFor: number;
   /** Undefined: no early results. */
   readonly early: number | undefined;
+  /** Undefined: the event time is the `time` of the event. */
+  readonly time: ((event: unknown) => string) | undefined;
   readonly key: (event: unknown) => string;
   readonly initial: () => unknown;
   /** The fold of each type. */

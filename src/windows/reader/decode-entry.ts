@@ -51,10 +51,17 @@ export function inputOf(
   try {
     const event = upcast(definition.definitions, envelope);
     base.event = event;
+    if (definition.time !== undefined) base.time = timeOf(definition.time(event));
     base.key = definition.key(event);
     return { input: base };
   } catch (error) {
     const code = error instanceof FlotillaError ? error.code : 'windows.fold_failed';
     return { input: base, refusal: { code, message: messageOf(error) } };
   }
+}
+
+function timeOf(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new FlotillaError('windows.bad_time');
+  return time;
 }
