@@ -18,7 +18,7 @@ export default defineFleet({
     info: apiInfo,
     routes,
   },
-  optional: { sensors: [workers.sensorAlerts, workers.sensorGateway] },
+  optional: { sensors: [workers.sensorAlerts, workers.sensorAnalytics, workers.sensorGateway] },
   kafka: {
     topics: {
       'user.*': 'user-events',

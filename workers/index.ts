@@ -7,6 +7,7 @@ export { default as orderSaga } from './order-saga/index.js';
 export { default as orders } from './orders/index.js';
 export { default as payment } from './payment/index.js';
 export { default as sensorAlerts } from './sensor-alerts/index.js';
+export { default as sensorAnalytics } from './sensor-analytics/index.js';
 export { default as sensorGateway } from './sensor-gateway/index.js';
 export { default as shipping } from './shipping/index.js';
 export { default as statements } from './statements/index.js';

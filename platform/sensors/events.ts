@@ -1,4 +1,4 @@
-import { command, event, fromOutside } from 'flotilla';
+import { command, event, fromOutside, windowResult } from 'flotilla';
 import { z } from 'zod';
 import { MAX_READINGS, place, sensorId, sensorType, sequenceNumber, units, value } from './readings.js';
 
@@ -45,4 +45,16 @@ export const sensorEvents = {
   }),
   /** The connection of a device has ended. */
   'sensor.offline': event({ 1: z.strictObject({ sensor: sensorId, time }) }),
+  /** The values of a sensor and type in a window. */
+  'sensor.analytics': event({
+    1: windowResult({
+      sensor: sensorId,
+      type: sensorType,
+      mean: value,
+      min: value,
+      max: value,
+      /** Of the sample; 0 for a single value. */
+      standardDeviation: z.number().min(0),
+    }),
+  }),
 };

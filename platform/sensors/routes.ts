@@ -6,6 +6,7 @@ import { historyPage, historyQuery, readHistory } from '../history.js';
 import { readingData, readingId } from './reading-event.js';
 import { isAhead, readings, sensorId, subjectOf } from './readings.js';
 import sensorAlerts from './sensor-alerts.js';
+import { latestAnalytics } from './sensor-analytics.js';
 
 const tag = 'Sensors';
 const MAX_PAGE = 500;
@@ -63,6 +64,20 @@ type SensorBody = z.infer<typeof sensorBody>;
 const sensorPage = z
   .object({ items: z.array(sensorBody), nextCursor })
   .meta({ id: 'SensorPage', description: 'A page of sensors' });
+
+const figures = z.object({
+  start: z.iso.datetime().describe('Inclusive'),
+  end: z.iso.datetime().describe('Exclusive'),
+  count: z.int(),
+  mean: z.number(),
+  min: z.number(),
+  max: z.number(),
+  standardDeviation: z.number().describe('Of the sample; 0 for a single value'),
+});
+
+const analyticsBody = z
+  .object({ values: z.array(figures.extend({ type: z.string() })) })
+  .meta({ id: 'SensorAnalytics', description: 'What a sensor has measured in a minute, by type' });
 
 const sensorCursor = cursor('sensor', z.strictObject({ after: z.string() }));
 
@@ -174,6 +189,26 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
       const page = await readHistory(store, subjectOf(id), { ...query, type: 'sensor.alert' });
       if (page === undefined) throw new ProblemError(sensorNotFound);
       return { status: 200, body: page };
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/sensors/:id/analytics',
+    operationId: 'getSensorAnalytics',
+    tag,
+    summary: 'Read the figures of the last minute of a sensor',
+    description:
+      'The latest 60 seconds of each type that have a reading. They are computed every 10 seconds, 2 seconds after their end, or 32 seconds if no reading follows.',
+    params,
+    responses: { 200: analyticsBody },
+    problems: [sensorNotFound],
+    reads: [latestAnalytics],
+    handler: async ({ params: { id }, store }) => {
+      const rows = await store.query<{ type: string; figures: string }>`
+        select type, figures from sensor_analytics where sensor = ${id} order by type`;
+      if (rows.length === 0) throw new ProblemError(sensorNotFound);
+      const values = rows.map((row) => ({ type: row.type, ...(JSON.parse(row.figures) as z.infer<typeof figures>) }));
+      return { status: 200, body: { values } };
     },
   }),
 ];

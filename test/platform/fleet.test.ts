@@ -31,6 +31,7 @@ describe('platform: the fleet', () => {
       'order-saga',
       'journal',
       'sensor-alerts',
+      'sensor-analytics',
       'sensor-gateway',
       'statements',
     ]);

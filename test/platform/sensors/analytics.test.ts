@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { originContext } from 'flotilla';
+import { create } from '../../../platform/catalogue.js';
+import { routes } from '../../../platform/routes.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
+import { startWorker, type RunningWorker } from '../../../src/worker/start.js';
+import sensorAnalytics from '../../../workers/sensor-analytics/index.js';
+import { startApi, type Api } from '../../api/support/start.js';
+import { openLogFixture, type LogFixture } from '../../event-log/support/log-fixture.js';
+import { eventually } from '../../support/eventually.js';
+
+const SECOND = 1_000;
+
+describe('the figures of sensors', () => {
+  let bench: LogFixture;
+  let running: RunningWorker;
+  let api: Api;
+  const begin = Math.floor(Date.now() / (10 * SECOND)) * 10 * SECOND - 600 * SECOND;
+
+  before(async () => {
+    bench = await openLogFixture('memory');
+    running = await startWorker(workerDefinitionOf(sensorAnalytics), {
+      ...{ store: await bench.open('core'), broker: bench.broker, prefix: bench.opened.prefix, instance: 'one' },
+      logger: silentLogger(),
+    });
+    api = await startApi(`${bench.folder}/core.db`, {
+      routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }),
+    });
+  });
+  after(async () => {
+    await api.close();
+    await running.stop(5_000);
+    await bench.close();
+  });
+
+  const at = (after: number) => new Date(begin + after).toISOString();
+  /** Stored ten minutes after it was measured. */
+  const reading = (sensor: string, value: number, after: number) =>
+    create(
+      'sensor.reading',
+      { sensor, type: 'temperature', value, unit: '°C', time: at(after) },
+      originContext({ source: 'core', subject: `sensor/${sensor}` }),
+    );
+
+  it('are of the last minute in which they were measured, not stored', async () => {
+    await bench.publish(
+      reading('s1', 20, 0),
+      reading('s1', 30, 59 * SECOND),
+      reading('s1', 40, 60 * SECOND),
+      // closes the windows before it
+      reading('s2', 1, 80 * SECOND),
+    );
+    const values = await eventually(async () => {
+      const { status, body } = await api.send('GET', '/sensors/s1/analytics');
+      return status === 200 && body.values[0].end === at(70 * SECOND) && body.values;
+    });
+    const figures = { count: 2, mean: 35, min: 30, max: 40, standardDeviation: Math.sqrt(50) };
+    expect(values).to.deep.equal([{ type: 'temperature', start: at(10 * SECOND), end: at(70 * SECOND), ...figures }]);
+  });
+
+  it('of a sensor without readings do not exist', async () => {
+    const body = await eventually(async () => {
+      const answer = await api.send('GET', '/sensors/s9/analytics');
+      return answer.status === 404 && answer.body;
+    });
+    expect(body.code).to.equal('sensor.not_found');
+  });
+});

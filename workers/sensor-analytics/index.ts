@@ -1,0 +1,1 @@
+export { default } from '#platform/sensors/sensor-analytics.js';
