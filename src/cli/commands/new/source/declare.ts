@@ -9,7 +9,8 @@ import { formatted, type Compiler } from './typescript.js';
 /** A changed file, relative to the project, and its new text. */
 export type Changed = [file: string, text: string];
 
-/** Declares a type beside types with the same first segment, otherwise in the call of `catalogue`. */
+/** Declares a type beside types with the same first segment, in the file that has most of them, otherwise in the call of
+ *  `catalogue`. */
 export async function declareType(
   ts: Compiler,
   root: string,
@@ -17,9 +18,15 @@ export async function declareType(
 ): Promise<Changed> {
   const [segment] = type.split('.', 1);
   const related = (await findDeclarations(ts, root)).filter((other) => other.type.startsWith(`${segment}.`));
-  const place = related.at(-1) ?? (await placeInCatalogue(ts, root));
+  const place = lastOfLargest(related) ?? (await placeInCatalogue(ts, root));
   const imports = [addImport(ts, place.tree, kind, 'flotilla'), addImport(ts, place.tree, 'z', 'zod')].flat();
   return changed(root, place, [...imports, addProperty(ts, place.within, property)]);
+}
+
+/** Returns the last declaration of the file that has most of them. */
+function lastOfLargest<T extends Source>(declared: readonly T[]): T | undefined {
+  const count = ({ file }: T) => declared.filter((other) => other.file === file).length;
+  return declared.toSorted((a, b) => count(a) - count(b)).at(-1);
 }
 
 async function placeInCatalogue(ts: Compiler, root: string): Promise<Source & { within: ts.ObjectLiteralExpression }> {
