@@ -26,7 +26,8 @@ describe('the packages', () => {
 
   it('are pinned to one version each, with its hash', () => {
     const direct = { ...manifest.dependencies, ...manifest.devDependencies, ...application.dependencies };
-    for (const [name, version] of Object.entries(direct)) expect(version, name).to.match(/^(npm:[a-z]+@)?\d+\.\d+\.\d+$/);
+    for (const [name, version] of Object.entries(direct))
+      expect(version, name).to.match(/^(npm:[a-z]+@)?\d+\.\d+\.\d+$/);
     for (const [name, { integrity }] of installed) expect(integrity, name).to.be.a('string');
   });
 

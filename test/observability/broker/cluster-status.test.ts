@@ -73,7 +73,13 @@ describe('status and doctor in a cluster', function () {
       {
         modules: [status, doctor],
         fleet,
-        env: { AMQP_URL: first.amqpUrl, AMQP_MANAGEMENT_URL: managementUrl, DATA_DIR: folder, FLOTILLA_PREFIX: prefix },
+        env: {
+          AMQP_URL: first.amqpUrl,
+          AMQP_MANAGEMENT_URL: managementUrl,
+          DATA_DIR: folder,
+          FLOTILLA_PREFIX: prefix,
+          PORT: '0',
+        },
         cwd: folder,
       },
       args,
