@@ -15,6 +15,7 @@ export const LOG_FIELDS = {
   store: ['flotilla.store', 'the service whose store it concerns'],
   service: ['flotilla.service', 'the service whose events it concerns'],
   projection: ['flotilla.projection', 'the projection'],
+  windows: ['flotilla.windows', 'the window definition'],
   connection: ['flotilla.connection', 'the name of the connection to the broker'],
   purpose: ['flotilla.channel.purpose', 'what a channel is for'],
 
@@ -32,6 +33,10 @@ export const LOG_FIELDS = {
   partitions: ['flotilla.partitions', 'the number of partitions in use'],
   expectedPartitions: ['flotilla.partitions.expected', 'the number of partitions of the store or the definition'],
   stalls: ['flotilla.partition.stalls', 'how often the partition has stalled'],
+  topic: ['messaging.destination.name', 'the topic of Kafka'],
+  partition: ['messaging.destination.partition.id', 'the partition of the topic'],
+  offset: ['messaging.kafka.offset', 'the offset of the record in its partition'],
+  stored: ['flotilla.kafka.offset.stored', 'the offset in the store'],
   routingKey: ['messaging.rabbitmq.destination.routing_key', 'the routing key'],
   position: ['flotilla.position', 'the position of an event in its store'],
   overdue: ['flotilla.handlers.overdue', 'handlers over their timeout'],

@@ -3,6 +3,6 @@ import { checkWindows } from './support/check-windows.js';
 
 describe('windows', () => {
   it('equal a plain recomputation for random times, lateness, idle gaps, repeated events and restarts', async () => {
-    await checkWindows({ seed, runs: 150 });
+    await checkWindows({ seed, runs: 75 });
   }).timeout(60_000);
 });
