@@ -198,7 +198,7 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
     tag,
     summary: 'Read the figures of the last minute of a sensor',
     description:
-      'The latest 60 seconds of each type that have a reading. They are computed every 10 seconds, 2 seconds after their end, or 32 seconds if no reading follows.',
+      'The latest 60 seconds of each type that have a reading. They are computed every 10 seconds, 2 seconds after their end, or 32 seconds if no reading follows. A sensor without figures has no values.',
     params,
     responses: { 200: analyticsBody },
     problems: [sensorNotFound],
@@ -206,7 +206,8 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
     handler: async ({ params: { id }, store }) => {
       const rows = await store.query<{ type: string; figures: string }>`
         select type, figures from sensor_analytics where sensor = ${id} order by type`;
-      if (rows.length === 0) throw new ProblemError(sensorNotFound);
+      const isKnown = rows.length > 0 || (await store.read(subjectOf(id), 0, 1)).length > 0;
+      if (!isKnown) throw new ProblemError(sensorNotFound);
       const values = rows.map((row) => ({ type: row.type, ...(JSON.parse(row.figures) as z.infer<typeof figures>) }));
       return { status: 200, body: { values } };
     },

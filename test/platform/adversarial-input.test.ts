@@ -12,6 +12,7 @@ import { prepareTables } from '../../src/runtime/stores/tables-read.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import sensorAlerts from '../../workers/sensor-alerts/index.js';
+import sensorAnalytics from '../../workers/sensor-analytics/index.js';
 import statements from '../../workers/statements/index.js';
 import inventory from '../../workers/inventory/index.js';
 import orders from '../../workers/orders/index.js';
@@ -106,7 +107,9 @@ describe('adversarial input @slow', function () {
     before(async () => {
       file = await temporaryFile();
       api = await startApi(file.path, { routes: served, limits: { bodyBytes: 2 ** 22 } });
-      const workers = [orders, views, analytics, statements, sensorAlerts, inventory].map(workerDefinitionOf);
+      const workers = [orders, views, analytics, statements, sensorAlerts, sensorAnalytics, inventory].map(
+        workerDefinitionOf,
+      );
       await prepareTables(api.store, { workers, projections: workers.flatMap(({ projections }) => projections) });
     });
     after(async () => {

@@ -3,6 +3,7 @@ import { create } from '../../platform/catalogue.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import sensorAlerts from '../../workers/sensor-alerts/index.js';
+import sensorAnalytics from '../../workers/sensor-analytics/index.js';
 import statements from '../../workers/statements/index.js';
 import orders from '../../workers/orders/index.js';
 import views from '../../platform/read-models/views.js';
@@ -21,7 +22,7 @@ describe('platform: the API', () => {
   before(async () => {
     file = await temporaryFile();
     api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
-    const workers = [orders, views, analytics, statements, sensorAlerts].map(workerDefinitionOf);
+    const workers = [orders, views, analytics, statements, sensorAlerts, sensorAnalytics].map(workerDefinitionOf);
     await prepareTables(api.store, { workers, projections: workers.flatMap(({ projections }) => projections) });
   });
   after(async () => {

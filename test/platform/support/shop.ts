@@ -10,6 +10,7 @@ import payment from '../../../workers/payment/index.js';
 import { createCarrier } from '../../../workers/shipping/carrier.js';
 import shipping from '../../../workers/shipping/index.js';
 import sensorAlerts from '../../../platform/sensors/sensor-alerts.js';
+import sensorAnalytics from '../../../platform/sensors/sensor-analytics.js';
 import statements from '../../../platform/read-models/statements.js';
 import views from '../../../platform/read-models/views.js';
 import { startApi, type Api } from '../../api/support/start.js';
@@ -33,7 +34,8 @@ export async function startShop(): Promise<Shop> {
     payment: { gateway: createGateway(sandbox.url) },
     shipping: { carrier: createCarrier(sandbox.url) },
   };
-  const workers = [orders, views, statements, sensorAlerts, analytics, inventory, payment, shipping, orderSaga];
+  const readers = [views, statements, sensorAlerts, sensorAnalytics, analytics];
+  const workers = [orders, ...readers, inventory, payment, shipping, orderSaga];
   const fleet = await simulatedFleet(workers, { use, random: generator(1) });
   const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
   return {
