@@ -60,6 +60,8 @@ function ofType(schema: Schema, options: FromSchemaOptions): fc.Arbitrary<unknow
         }),
         fc.constantFrom(schema.minimum ?? 0, schema.maximum ?? 1000, 0, 1),
       );
+    case 'number':
+      return fc.double({ min: schema.minimum ?? -1000, max: schema.maximum ?? 1000, noNaN: true });
     case 'boolean':
       return fc.boolean();
     case 'null':
