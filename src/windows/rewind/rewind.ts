@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { DeriveId } from '../../events/ids.js';
-import type { Store } from '../../store/store.js';
+import type { Store, Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { WindowInput } from '../engine/engine.js';
 import { emitResult } from '../state/emit.js';
@@ -153,29 +153,25 @@ async function emitAll(
     watermark,
   }: { recount: Recount; row: WindowsRow; differences: Difference[]; watermark: number },
 ): Promise<number> {
-  const panes = [...recount.panes()];
-  for (let at = 0; at < panes.length; at += PER_TRANSACTION) {
-    await freeze(store, row.id, { who, now: now() });
-    await store.transaction(async ({ sql }) => {
-      await requireUnfrozen(sql, row.id, now(), who);
-      for (const pane of panes.slice(at, at + PER_TRANSACTION)) await replacePane(sql, row.id, pane);
-    });
-  }
+  const inTransactions = async <T>(all: readonly T[], write: (tx: Tx, each: T) => Promise<void>) => {
+    for (let at = 0; at < all.length; at += PER_TRANSACTION) {
+      await freeze(store, row.id, { who, now: now() });
+      await store.transaction(async (tx) => {
+        await requireUnfrozen(tx.sql, row.id, now(), who);
+        for (const each of all.slice(at, at + PER_TRANSACTION)) await write(tx, each);
+      });
+    }
+  };
+  await inTransactions([...recount.panes()], ({ sql }, pane) => replacePane(sql, row.id, pane));
   const changed = differences.filter(({ kind }) => kind !== 'absent');
-  for (let at = 0; at < changed.length; at += PER_TRANSACTION) {
-    await freeze(store, row.id, { who, now: now() });
-    await store.transaction(async (tx) => {
-      await requireUnfrozen(tx.sql, row.id, now(), who);
-      for (const { key, end, last } of changed.slice(at, at + PER_TRANSACTION)) {
-        const content = recount.content({ key, end });
-        if (content === undefined) continue;
-        const revision = last === undefined ? 0 : last.window.revision + 1;
-        const late = last?.window.late ?? 0;
-        const result = { end, content: { ...content, late }, revision, watermark };
-        await emitResult(tx, definition, result, { service: store.service, deriveId, now });
-        await setRevision(tx.sql, row.id, { key, end, revision });
-      }
-    });
-  }
+  await inTransactions(changed, async (tx, { key, end, last }) => {
+    const content = recount.content({ key, end });
+    if (content === undefined) return;
+    const revision = last === undefined ? 0 : last.window.revision + 1;
+    const late = last?.window.late ?? 0;
+    const result = { end, content: { ...content, late }, revision, watermark };
+    await emitResult(tx, definition, result, { service: store.service, deriveId, now });
+    await setRevision(tx.sql, row.id, { key, end, revision });
+  });
   return changed.length;
 }
