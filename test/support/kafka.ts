@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 // @ts-expect-error -- a script without types
 import { findKafka } from '../../scripts/kafka.mjs';
 // @ts-expect-error -- a script without types
 import { startKafkaNode } from '../../scripts/kafka-node.mjs';
-import { atEnd } from './clean-up.js';
+import { startedNode } from './started-node.js';
 
 /** A Kafka node of the tests. */
 export interface KafkaNode {
@@ -54,18 +54,5 @@ export function skipWithoutKafka(context: Mocha.Context): void {
 /** A separate node for a test that kills it. It is also removed when the run ends. */
 export async function ownKafka(): Promise<{ node: KafkaNode; remove: () => Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'flotilla-kafka-'));
-  const starting = startKafkaNode(dataDir) as Promise<KafkaNode>;
-  const remove = atEnd(async () => {
-    await starting.then(
-      (node) => node.stop(),
-      () => undefined,
-    );
-    await rm(dataDir, { recursive: true, force: true });
-  });
-  try {
-    return { node: await starting, remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+  return startedNode(startKafkaNode(dataDir) as Promise<KafkaNode>, { dataDir });
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { atEnd } from './clean-up.js';
+import { startedNode } from './started-node.js';
 
 export interface TestBroker {
   amqpUrl: string;
@@ -54,18 +54,10 @@ export async function ownNode(options: Omit<RabbitNodeOptions, 'dataDir' | 'logg
     signal: ending.signal,
     ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
   });
-  const remove = atEnd(async () => {
-    ending.abort();
-    await starting.then(
-      (node) => node.stop(),
-      () => undefined,
-    );
-    await rm(dataDir, { recursive: true, force: true });
+  return startedNode(starting, {
+    dataDir,
+    abort: () => {
+      ending.abort();
+    },
   });
-  try {
-    return { node: await starting, remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
 }
