@@ -108,7 +108,7 @@ export interface KafkaConsumer {
 
 export interface ConsumerHandlers {
   onBatch: (batch: ConsumedBatch) => Promise<void>;
-  /** The assignment may have changed: every partition begins anew. */
+  /** Called when the assigned partitions may have changed: each of them is read from its stored offset again. */
   onRebalance: () => void;
   onCrash: (error: Error) => void;
 }

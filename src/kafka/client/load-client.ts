@@ -10,7 +10,7 @@ export async function loadKafkaClient(connection: KafkaConnection): Promise<Kafk
   return connection.client === 'confluent' ? confluentClient(connection) : kafkajsClient(connection);
 }
 
-/** Time limits in milliseconds and attempts of one request; whoever uses the client repeats what fails beyond them. */
+/** Time limits of a request in milliseconds, and its attempts. The caller repeats a request that fails in all of them. */
 const LIMITS = { connectionTimeout: 5_000, requestTimeout: 15_000 };
 /** The first delay is short, because Kafka refuses a transaction while it completes the previous one. */
 const RETRY = { initialRetryTime: 20, maxRetryTime: 1_000, retries: 8 };

@@ -4,7 +4,8 @@ import type { Sql, Store } from '../../store/store.js';
 /** Milliseconds after which a freeze ends whose process has ended. */
 const FREEZE_MS = 30_000;
 
-/** Lets nobody else change the windows for 30 seconds. Throws `windows.frozen` if another process has frozen them. */
+/** Prevents changes of the windows by other processes for 30 seconds. Throws `windows.frozen` if another process has frozen
+ *  them. */
 export async function freeze(store: Store, windows: number, { who, now }: { who: string; now: number }): Promise<void> {
   const frozen = await store.transaction(
     ({ sql }) => sql`

@@ -79,7 +79,7 @@ export async function writeConfiguration(dataDir: string, record: NodeRecord): P
   await writeFile(layout.environment, environmentFile(dataDir, record));
 }
 
-/** Devices have users of their own; nobody connects without one. */
+/** Each device has a user of the broker. A connection without a user is refused. */
 function mqttLines({ host, port, exchange, tls }: MqttOptions): string[] {
   return [
     `mqtt.listeners.tcp.1 = ${host}:${port}`,
