@@ -93,8 +93,15 @@ interface Row {
   level: SensorBody['values'][number]['alert'];
 }
 
-/** `isOn`: whether the workers of the sensors run. */
-export const sensorRoutes = (isOn: boolean): Route[] => [
+/** `isOn`: whether the workers of the sensors run. Without them every route answers `sensor.off`. */
+export const sensorRoutes = (isOn: boolean): Route[] => (isOn ? routes : routes.map(off));
+
+function off(route: Route): Route {
+  const handler = () => Promise.reject(new ProblemError(sensorsOff));
+  return { ...route, handler, reportsLagOf: [] };
+}
+
+const declared = [
   defineRoute({
     method: 'post',
     path: '/sensors/:id/readings',
@@ -107,9 +114,8 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
     body: readings,
     emits: ['sensor.reading'],
     responses: { 202: stored },
-    problems: [sensorsOff, timeAhead],
+    problems: [timeAhead],
     handler: ({ params: { id: sensor }, body, origin, commit }) => {
-      if (!isOn) throw new ProblemError(sensorsOff);
       const now = Date.now();
       const given = Array.isArray(body) ? body : [body];
       if (given.some((reading) => isAhead(reading, now))) throw new ProblemError(timeAhead);
@@ -213,6 +219,8 @@ export const sensorRoutes = (isOn: boolean): Route[] => [
     },
   }),
 ];
+
+const routes = declared.map((route) => ({ ...route, problems: [...route.problems, sensorsOff] }));
 
 /** The sensors of these rows, which are in the order of their sensors. */
 function sensorsOf(rows: readonly Row[]): SensorBody[] {

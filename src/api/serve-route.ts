@@ -11,8 +11,9 @@ import type { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import { DeclaredTx } from './declared-tx.js';
 import { readIdempotencyKey } from './idempotency/idempotency-key.js';
 import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency/idempotency.js';
+import { missingTables } from './missing-tables.js';
 import { expectedVersions } from './conditional-requests/preconditions.js';
-import { preconditionFailed, problem, refusal } from './problems/problems.js';
+import { preconditionFailed, problem, ProblemError, refusal } from './problems/problems.js';
 import { requestContextOf } from './middleware/request-context.js';
 import type { Reply, Route, WriteRequest } from './route.js';
 import { sendReply } from './send-reply.js';
@@ -40,6 +41,7 @@ export interface ApiLimits {
 
 const JSON_TYPES = ['application/json', 'application/*+json'];
 const LAG_RETRY_AFTER = '5';
+const MISSING_RETRY_AFTER = '5';
 
 /** The handlers of a request to this route, in order. */
 export function serveRoute(route: Route, services: RouteServices): RequestHandler[] {
@@ -117,7 +119,7 @@ async function answer(
     commit,
   });
   const work = idempotency.answer(identity, (commit) =>
-    withProblems(route, expectedVersion !== undefined, async () => {
+    withProblems(route, store, expectedVersion !== undefined, async () => {
       await reportLag(route, store, res);
       return route.handler(request(declared(commit)));
     }),
@@ -149,15 +151,25 @@ async function reportLag({ reportsLagOf }: Route, store: Store, res: Response): 
   if (!res.headersSent) res.set(headers);
 }
 
-/** Maps refusals and conflicts to the problems that the route declares for them. */
-async function withProblems(route: Route, isConditional: boolean, run: () => Promise<Reply>): Promise<Reply> {
+/** Maps refusals and conflicts to the problems that the route declares for them, and the failure of a route whose tables
+ *  do not exist yet to `tables.missing`. */
+async function withProblems(
+  route: Route,
+  store: Store,
+  isConditional: boolean,
+  run: () => Promise<Reply>,
+): Promise<Reply> {
   try {
     return await run();
   } catch (thrown) {
     const error = errorOf(thrown);
     if (isConditional && error instanceof ConflictError) throw preconditionFailed(error);
     const type = error instanceof PermanentError && route.problems.find(({ code }) => code === error.code);
-    throw type ? refusal(type, error) : error;
+    if (type) throw refusal(type, error);
+    if (error instanceof ProblemError) throw error;
+    const detail = await missingTables(store, route).catch(() => undefined);
+    if (detail === undefined) throw error;
+    throw problem('tables.missing', { detail, headers: { 'Retry-After': MISSING_RETRY_AFTER }, cause: error });
   }
 }
 

@@ -71,6 +71,7 @@ function serverProblems(route: Route, access: 'request.unauthorized' | 'request.
     ...(isWrite ? ofServer('idempotency.invalid_key', 'idempotency.in_progress', 'idempotency.key_reused') : []),
     ...ofServer('internal'),
     ...(isWrite ? writeUnavailable : readUnavailable),
+    ...(route.reads.length > 0 ? ofServer('tables.missing') : []),
   ];
 }
 

@@ -54,6 +54,7 @@ export function anyProblem(schemas: Schemas): Json {
 const sharedNames: Readonly<Record<string, string>> = {
   [codesOf(readUnavailable)]: 'ReadUnavailable',
   [codesOf(writeUnavailable)]: 'WriteUnavailable',
+  [codesOf([...readUnavailable, ...ofServer('tables.missing')])]: 'TablesUnavailable',
 };
 
 /** The responses of an operation that may have these problems, by status. Those of one problem type, and those with a

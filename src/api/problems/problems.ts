@@ -98,6 +98,12 @@ export const problems = {
     title: 'Too many events wait to be published; retry later',
     remedy: 'Retry after `Retry-After`. The broker is down or slow: see `/readyz` and `flotilla status`.',
   },
+  'tables.missing': {
+    status: 503,
+    title: 'Tables that this route reads do not exist yet',
+    remedy:
+      'Retry after `Retry-After`. They are created when the worker or projection in `detail` starts, or by `runApi`.',
+  },
   internal: {
     status: 500,
     title: 'The service failed; its log has the cause under this correlation id',

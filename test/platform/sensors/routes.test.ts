@@ -71,12 +71,15 @@ describe('platform: sensors over HTTP', () => {
     expect(await api.store.read('sensor/s4')).to.deep.equal([]);
   });
 
-  it('refuses readings of a platform that runs without sensors', async () => {
+  it('are off in a platform that runs without sensors, by every route', async () => {
     const other = await temporaryFile();
     const without = await startApi(other.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const refused = await without.send('POST', '/sensors/s1/readings', { body: reading });
       expect(problem(refused)).to.deep.equal([404, 'sensor.off']);
+      for (const path of ['/sensors', '/sensors/s1', '/sensors/s1/alerts', '/sensors/s1/analytics']) {
+        expect(problem(await without.send('GET', path)), path).to.deep.equal([404, 'sensor.off']);
+      }
     } finally {
       await without.close();
       await other.remove();
