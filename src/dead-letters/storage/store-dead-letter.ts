@@ -18,8 +18,9 @@ export type StoreResult = 'new' | 'died again' | 'known' | 'settled' | 'conflict
 
 /** Stores a dead letter and appends its event. Stored content is never replaced: a message with the same id and a
  *  different body, key or worker is stored separately as a conflict. A dead letter that was replayed and dead-lettered
- *  again becomes dead again, with its latest attempts. One that was discarded stays discarded, and its audit records
- *  the return. `now` in milliseconds. */
+ *  again becomes dead again, with its latest attempts. One that is dead-lettered for another reason, without a replay,
+ *  gets that reason: an event whose predecessors were missing may fail after they have arrived. One that was discarded
+ *  stays discarded, and its audit records the return. `now` in milliseconds. */
 export async function storeDeadLetter(store: Store, deadLetter: DeadLetter, now: number): Promise<StoreResult> {
   return store.transaction(async (tx) => {
     const content = contentDigest(deadLetter);
@@ -32,9 +33,7 @@ export async function storeDeadLetter(store: Store, deadLetter: DeadLetter, now:
       return 'conflict';
     }
     if (existing.state === 'discarded') return noteReturn(tx.sql, deadLetter, existing, now);
-    const isNewDeath =
-      Number(existing.replays) < deadLetter.replays || isBefore(existing.settled_at, deadLetter.deadAt);
-    if (!isNewDeath) return 'known';
+    if (!isNewDeath(existing, deadLetter)) return 'known';
     await tx.sql`
       UPDATE dead_letters SET code = ${deadLetter.code}, message = ${deadLetter.message},
         properties = ${JSON.stringify(deadLetter.properties)}, attempts = ${JSON.stringify(deadLetter.attempts)},
@@ -50,6 +49,8 @@ export async function storeDeadLetter(store: Store, deadLetter: DeadLetter, now:
 
 interface Row {
   state: DeadLetterState;
+  code: string;
+  dead_at: string;
   replays: number;
   settled_at: string | null;
   /** Null in a row of an earlier release. */
@@ -61,8 +62,14 @@ interface Row {
 
 async function findRow(sql: Sql, id: string): Promise<Row | undefined> {
   const [row] = await sql<Row>`
-    SELECT state, replays, settled_at, content, worker, body, properties FROM dead_letters WHERE id = ${id}`;
+    SELECT state, code, dead_at, replays, settled_at, content, worker, body, properties FROM dead_letters WHERE id = ${id}`;
   return row;
+}
+
+/** Whether the message was handled again since the stored death. */
+function isNewDeath(existing: Row, { replays, code, deadAt }: DeadLetter): boolean {
+  if (Number(existing.replays) < replays || isBefore(existing.settled_at, deadAt)) return true;
+  return existing.state === 'dead' && existing.code !== code && existing.dead_at < deadAt;
 }
 
 async function insert(

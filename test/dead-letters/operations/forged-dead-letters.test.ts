@@ -133,6 +133,16 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
     });
 
+    it('stores the latest reason of a dead letter that is dead-lettered again without a replay, and no earlier one', async () => {
+      const letter = deadLetterMessage();
+      await keep(letter);
+      const again = withHeaders(letter, { [HEADERS.deadAt]: later, [HEADERS.errorCode]: 'worker.timeout' });
+      await keep(again, letter, again);
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ code: 'worker.timeout', deadAt: later });
+      const events = await bench.store.read('order/o1');
+      expect(events.map(({ type }) => type)).to.deep.equal(['message.dead_lettered', 'message.dead_lettered']);
+    });
+
     it('stores an excerpt of a body that is too large, with its size and hash, and replays it only with new content', async () => {
       const body = Buffer.alloc(3 * 1024 * 1024, 'x');
       await keep(deadLetterMessage({ body, code: 'contract.too_large' }));
