@@ -1,5 +1,10 @@
 import type { MessageOrigin, MessageProperties } from '../../broker/broker.js';
+import { HEADERS } from '../../broker/messages/headers.js';
 import type { Migration, Sql } from '../../store/store.js';
+import { SEQUENCE_GAP } from './sequence.js';
+
+/** Replayed dead letters of one key that are looked at. */
+const MAX_REPLAYS = 100;
 
 /** A message of an ordered worker that waits in the store of the worker. */
 export interface ParkedMessage {
@@ -203,10 +208,13 @@ export async function mustWait(sql: Sql, worker: string, key: string): Promise<b
   return rows.length > 0;
 }
 
+/** Holds a key, unless it is held already. A message that was dead-lettered although it fills a gap takes the place of the one
+ *  that was dead-lettered for the gap. */
 export async function insertHold(sql: Sql, worker: string, { key, since, code, place }: Hold): Promise<void> {
   await sql`
     INSERT INTO flotilla_held (worker, key, since, code, place) VALUES (${worker}, ${key}, ${since}, ${code}, ${place})
-    ON CONFLICT (worker, key) DO NOTHING`;
+    ON CONFLICT (worker, key) DO UPDATE SET since = excluded.since, code = excluded.code, place = excluded.place
+    WHERE flotilla_held.code = ${SEQUENCE_GAP}`;
 }
 
 /** False if the key is not held. */
@@ -269,6 +277,14 @@ export async function countByKey(sql: Sql, worker: string): Promise<Pick<ParkedK
   const rows = await sql<Pick<ParkedKey, 'key' | 'count' | 'since'>>`
     SELECT key, COUNT(*) AS count, MIN(since) AS since FROM flotilla_parked WHERE worker = ${worker} GROUP BY key`;
   return rows.map(({ key, count, since }) => ({ key, count: Number(count), since: Number(since) }));
+}
+
+/** The replayed dead letters among the parked messages of a key. */
+export async function parkedReplays(sql: Sql, worker: string, key: string): Promise<ParkedMessage[]> {
+  const rows = await sql<ParkedRow>`
+    SELECT * FROM flotilla_parked WHERE worker = ${worker} AND key = ${key} AND properties LIKE ${`%"${HEADERS.replays}":%`}
+    ORDER BY place LIMIT ${MAX_REPLAYS}`;
+  return rows.map(parkedMessageOf);
 }
 
 /** The holds of a worker, oldest first, at most `limit`. */

@@ -19,6 +19,7 @@ import {
   mustWait,
   heldMessage,
   nextHeads,
+  parkedReplays,
   updateParked,
   type NewParkedMessage,
   type ParkedMessage,
@@ -132,11 +133,12 @@ export class Parking {
     failpoint('worker.parked_retry');
   }
 
-  /** Holds the key of a message that was dead-lettered: it stays parked. */
+  /** Holds the key of a message that was dead-lettered: it stays parked, unless its replay waits already. */
   async hold(message: MessageInTurn, code: string): Promise<void> {
     await this.#change(async (tx) => {
       if (await this.#isGapFilled(tx, message)) return;
       const place = await this.#put(tx, message, this.#clock.now());
+      if (await this.#replaceByReplay(tx, message, place)) return;
       await insertHold(tx.sql, this.worker, { key: message.turn, since: this.#clock.now(), code, place });
     });
     failpoint('worker.held');
@@ -259,6 +261,24 @@ export class Parking {
     await updateParked(tx.sql, this.worker, { ...head, ...this.#rowOf(message, this.#clock.now()), since: head.since });
     await endHold(tx, this.worker, hold);
     await tx.notify(parkingTopic(this.worker));
+    return true;
+  }
+
+  /** A process that ended before it could hold the key may have let the replay of a dead letter be parked behind others. */
+  async #replaceByReplay(
+    { sql }: Tx,
+    { turn: key, envelope, delivery }: MessageInTurn,
+    place: number,
+  ): Promise<boolean> {
+    const { headers } = delivery.properties;
+    const [id, replays] = [originalId(envelope.id, headers), readReplays(headers)];
+    const replay = (await parkedReplays(sql, this.worker, key)).find(
+      ({ id: other, properties }) =>
+        readReplays(properties.headers) > replays && originalId(other, properties.headers) === id,
+    );
+    if (replay === undefined) return false;
+    await deleteParked(sql, this.worker, Math.max(place, replay.place));
+    await updateParked(sql, this.worker, { ...replay, place: Math.min(place, replay.place) });
     return true;
   }
 

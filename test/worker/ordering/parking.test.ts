@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import type { Delivery } from '../../../src/broker/broker.js';
+import type { Fields } from '../../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../../src/broker/messages/headers.js';
 import { systemClock } from '../../../src/concurrency/clock.js';
 import type { Store } from '../../../src/store/store.js';
 import { holdSubject, releaseSubject } from '../../../src/worker/ordering/operate.js';
-import { orderingMigrations } from '../../../src/worker/ordering/parked-table.js';
+import { firstParked, orderingMigrations } from '../../../src/worker/ordering/parked-table.js';
 import type { MessageInTurn } from '../../../src/worker/ordering/message-in-turn.js';
 import { Parking } from '../../../src/worker/ordering/parking.js';
 import { openMessage } from '../../../src/worker/pipeline/message.js';
@@ -32,10 +34,10 @@ describe('parked messages', () => {
     await temp.dispose();
   });
 
-  const message = (key: string, id: string): MessageInTurn => {
+  const message = (key: string, id: string, headers: Fields = {}): MessageInTurn => {
     const delivery: Delivery = {
       ...{ queue: 'stepper.p4.0', exchange: 'events', routingKey: 'step.taken', body: Buffer.from('{}') },
-      ...{ properties: { headers: {} }, redelivered: false, lost: lost.signal },
+      ...{ properties: { headers }, redelivered: false, lost: lost.signal },
       ack: () => undefined,
       requeue: () => undefined,
     };
@@ -78,5 +80,17 @@ describe('parked messages', () => {
     const rows = await store.query<{ event_id: string }>`SELECT event_id FROM flotilla_parked ORDER BY place`;
     expect(rows.map(({ event_id: id }) => id)).to.deep.equal(['1', '2']);
     expect(await parking.follow(message('b', '3'))).to.equal('first');
+  });
+
+  it('are replaced by their replay if they are dead-lettered again after it has arrived', async () => {
+    const first = message('a', '1');
+    await parking.wait(first, 0, {});
+    const parked = await firstParked(store.query, 'stepper', 'a');
+    // the process ended before it could hold the key, and the dead letter was edited before another one handles the message again
+    expect(await parking.follow(message('a', '1-2', { [HEADERS.replays]: 1, [HEADERS.key]: '1' }))).to.equal('parked');
+    await parking.hold({ ...first, parked }, 'step.wrong');
+    const rows = await store.query`SELECT event_id, place FROM flotilla_parked`;
+    expect(rows).to.deep.equal([{ event_id: '1-2', place: parked?.place }]);
+    expect(await store.query`SELECT key FROM flotilla_held`).to.deep.equal([]);
   });
 });

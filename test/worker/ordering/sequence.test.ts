@@ -68,6 +68,12 @@ for (const kind of ['memory', 'rabbitmq']) {
           headers: { ...message.properties.headers, [HEADERS.replays]: 1, ...headers },
         },
       }));
+    /** An event with other data in place of one, and its headers. */
+    const edited = ({ id, sequence: _, ...event }: EventEnvelope, number: number, data: object) =>
+      [
+        { ...event, id: `${id}-2`, source: 'ops', data },
+        { [HEADERS.key]: id, ...positionHeader({ source: 'test', subject: event.subject, number }) },
+      ] as const;
     const withBody = (change: (event: EventEnvelope) => object) => (message: OutgoingMessage) => ({
       ...message,
       body: Buffer.from(JSON.stringify(change(JSON.parse(Buffer.from(message.body).toString()) as EventEnvelope))),
@@ -134,6 +140,23 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await stepsOf('a')).to.deep.equal(upTo(3));
     });
 
+    it('is held by an event that fills a gap and is dead-lettered, until that one is replayed', async () => {
+      const handle = ({ n }: { n: number }) => {
+        if (n === 2) throw new PermanentError('step.wrong', 'never');
+      };
+      await steppers.start(sequenced({ ordering: impatient, handle }));
+      await publish('a', 1, 4);
+      await held();
+      const [second] = await publish('a', 2);
+      await eventually('it is held', async () => (await waiting()).some(({ hold }) => hold?.code === 'step.wrong'));
+      await replay(...edited(second as EventEnvelope, 2, { n: 20 }));
+      await handled(2);
+      await publish('a', 3);
+      await handled(4);
+      expect(await stepsOf('a')).to.deep.equal([1, 20, 3, 4]);
+      await eventually('nothing waits', async () => (await parked()) === 0 && (await waiting()).length === 0);
+    });
+
     it('continues without the missing numbers when the subject is released', async () => {
       await steppers.start(sequenced({ ordering: impatient }));
       await publish('a', 1, 4, 5);
@@ -188,10 +211,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await steppers.start(sequenced({ handle }));
       const [, second] = await publish('a', 1, 2, 3);
       await held();
-      const { id, sequence: _, ...others } = second as EventEnvelope;
-      const edited = { ...others, id: `${id}-2`, source: 'ops', data: { n: 20 } };
-      const position = positionHeader({ source: 'test', subject: 'a', number: 2 });
-      await replay(edited, { [HEADERS.key]: id, ...position });
+      await replay(...edited(second as EventEnvelope, 2, { n: 20 }));
       await handled(3);
       expect(await stepsOf('a')).to.deep.equal([1, 20, 3]);
     });
