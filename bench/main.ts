@@ -18,6 +18,7 @@ import { projection } from './projection.js';
 import { relay } from './relay.js';
 import { sagas } from './sagas.js';
 import { scale } from './scale.js';
+import { sensors } from './sensors.js';
 import { slowDisk } from './slow-disk.js';
 import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
@@ -46,6 +47,7 @@ const benches: Record<string, Bench> = {
   projection,
   sagas,
   windows,
+  sensors,
 };
 
 const wanted = process.argv.slice(2);
