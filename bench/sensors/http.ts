@@ -14,7 +14,7 @@ const SENSORS = 64;
 const BATCHES_EACH = sized(10);
 const READINGS = SENSORS * BATCHES_EACH * BATCH;
 const CLIENTS = 16;
-const PACED_SECONDS = Math.max(2, sized(15));
+const PACED_SECONDS = Math.max(2, sized(10));
 const LIMIT_MS = 120_000;
 const GOAL = 20_000;
 

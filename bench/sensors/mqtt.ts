@@ -100,7 +100,7 @@ async function openDevices(url: string) {
   };
 }
 
-/** Into a quorum queue, as that of the gateway is, that nobody reads. */
+/** Into a quorum queue, as that of the gateway is, without a consumer. */
 async function bareSpeed(amqpUrl: string): Promise<number> {
   const { connection, channel } = await bareChannel(amqpUrl);
   const name = 'bare';

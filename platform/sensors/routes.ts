@@ -121,9 +121,10 @@ const declared = [
       if (given.some((reading) => isAhead(reading, now))) throw new ProblemError(timeAhead);
       return commit(async (tx) => {
         const subject = subjectOf(sensor);
+        const context = origin(subject);
         const events = given.map((reading) => {
           const data = readingData(sensor, reading, now);
-          return create('sensor.reading', data, { ...origin(subject), id: readingId(data) });
+          return create('sensor.reading', data, { ...context, id: readingId(data) });
         });
         const { appended } = await tx.append(subject, 'any', events);
         return { status: 202, body: { accepted: appended, repeated: events.length - appended } };
@@ -234,6 +235,7 @@ function sensorsOf(rows: readonly Row[]): SensorBody[] {
     }
     const { type, value, unit, location, time, level: alert } = row;
     if (type === null) continue; // went offline before its first reading
+    if (isoTime(time) > sensor.lastSeen) sensor.lastSeen = isoTime(time);
     sensor.values.push({ type, value, unit, ...(location !== null && { location }), time: isoTime(time), alert });
   }
   return sensors;

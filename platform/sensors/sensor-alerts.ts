@@ -7,6 +7,7 @@ interface State {
   /** Of the latest reading, in milliseconds. */
   time: number;
   alert: Alert;
+  isOffline: boolean;
 }
 
 /** Keeps the latest reading of each sensor and type, and reports a value that leaves its range or returns. It needs the
@@ -47,6 +48,7 @@ export default defineWorker({
         if (latest !== undefined && time < latest.time) return;
         const before: Alert = latest?.alert ?? { level: 'normal', reportedAt: undefined };
         const level = range && changeOf(before, range, value, time);
+        if (latest === undefined || latest.isOffline) await writeOnline(sql, data);
         await writeState(sql, data, level === undefined ? before : { level, reportedAt: time });
         if (range === undefined || level === undefined) return;
         const state = level === 'normal' ? 'cleared' : 'raised';
@@ -73,19 +75,25 @@ function severityOf(level: Level): 'medium' | 'high' {
 }
 
 async function readState(sql: Sql, { sensor, type }: Data<'sensor.reading'>): Promise<State | undefined> {
-  const [row] = await sql<{ time: number; level: Level; reported_at: number | null }>`
-    select time, level, reported_at from sensor_values where sensor = ${sensor} and type = ${type}`;
+  const [row] = await sql<{ time: number; level: Level; reported_at: number | null; offline_at: number | null }>`
+    select v.time, v.level, v.reported_at, s.offline_at
+    from sensor_values v join sensors s on s.sensor = v.sensor
+    where v.sensor = ${sensor} and v.type = ${type}`;
   if (row === undefined) return undefined;
   const reportedAt = row.reported_at === null ? undefined : Number(row.reported_at);
-  return { time: Number(row.time), alert: { level: row.level, reportedAt } };
+  return { time: Number(row.time), alert: { level: row.level, reportedAt }, isOffline: row.offline_at !== null };
+}
+
+/** `seen_at` is the time of its first message; those of later readings are in `sensor_values`. */
+async function writeOnline(sql: Sql, { sensor, time }: Data<'sensor.reading'>): Promise<void> {
+  await sql`
+    insert into sensors (sensor, seen_at) values (${sensor}, ${Date.parse(time)})
+    on conflict (sensor) do update set offline_at = null`;
 }
 
 async function writeState(sql: Sql, data: Data<'sensor.reading'>, { level, reportedAt }: Alert): Promise<void> {
   const { sensor, type, value, unit, location = null } = data;
   const time = Date.parse(data.time);
-  await sql`
-    insert into sensors (sensor, seen_at) values (${sensor}, ${time})
-    on conflict (sensor) do update set seen_at = excluded.seen_at, offline_at = null`;
   await sql`
     insert into sensor_values (sensor, type, value, unit, location, time, level, reported_at)
     values (${sensor}, ${type}, ${value}, ${unit}, ${location}, ${time}, ${level}, ${reportedAt ?? null})

@@ -54,14 +54,14 @@ describe('worker sensor-alerts', function () {
         }
         await sql`
           insert into sensor_values (sensor, type, value, unit, time, level)
-          values ('a', 'pressure', 1030, 'hPa', ${seen}, 'medium'), ('a', 'temperature', 20, '°C', ${seen}, 'normal')`;
+          values ('a', 'pressure', 1030, 'hPa', ${Date.parse(at(3))}, 'medium'), ('a', 'temperature', 20, '°C', ${seen}, 'normal')`;
       });
       const a = {
         id: 'a',
         status: 'online',
-        lastSeen: at(1),
+        lastSeen: at(3),
         values: [
-          { type: 'pressure', value: 1030, unit: 'hPa', time: at(1), alert: 'medium' },
+          { type: 'pressure', value: 1030, unit: 'hPa', time: at(3), alert: 'medium' },
           { type: 'temperature', value: 20, unit: '°C', time: at(1), alert: 'normal' },
         ],
       };
