@@ -84,7 +84,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     host: config.host,
     ports: { ...(fleet.api !== undefined && { PORT: config.port }), ...sandbox?.ports },
     amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
-    mqtt: mqttOf(config),
+    mqtt: mqttOf(config, enabled, context),
     drainTimeout: config.drainTimeout,
     env: { ...env, ...signing, WITH: parts.join(',') },
     parts,
@@ -106,8 +106,17 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   });
 }
 
-function mqttOf({ mqtt, prefix }: Config): UpOptions['mqtt'] {
+/** MQTT for the workers that receive messages of devices; without them, nothing listens. */
+function mqttOf(
+  { mqtt, prefix }: Config,
+  enabled: ReturnType<typeof enabledWorkers>,
+  { say }: Context,
+): UpOptions['mqtt'] {
   if (mqtt === undefined) return undefined;
+  if (enabled.every(({ telemetry }) => telemetry === undefined)) {
+    say('MQTT_PORT is ignored: no worker that runs receives messages of devices; see --with.');
+    return undefined;
+  }
   const { tls, ...listener } = mqtt;
   return { ...listener, exchange: namesFor(prefix).telemetry, ...(tls !== undefined && { tls }) };
 }

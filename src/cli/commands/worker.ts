@@ -27,7 +27,12 @@ async function runWorker(names: readonly string[], context: Context): Promise<vo
   const enabled = enabledWorkers(fleet, context.config);
   const off = workersOff(fleet, context.config);
   const missing = names.find((name) => off.has(name) && enabled.every((worker) => worker.name !== name));
-  if (missing !== undefined) throw new FlotillaError('config.invalid', `${missing} is of an optional part; set WITH`);
+  if (missing !== undefined) {
+    const [part] =
+      Object.entries(fleet.optional ?? {}).find(([, members]) => members.some(({ name }) => name === missing)) ?? [];
+    const detail = `${missing} is of the optional part ${part}; set WITH=${[...context.config.with, part].join(',')}`;
+    throw new FlotillaError('config.invalid', detail);
+  }
   const wanted = names.map((name) => findWorker(enabled, name));
   requireSettings(context.env, { sandbox: fleet.sandbox }, wanted);
   const env = withDevelopmentSettings(fleet, context.env);
