@@ -18,11 +18,17 @@ export { createSink, type Sink, type SinkOptions, type SinkState } from './kafka
 export { POSITION_HEADER, type RecordKey } from './kafka/sink/records.js';
 export { createSource, type Source, type SourceOptions, type SourceState } from './kafka/source/source.js';
 export {
+  createTopicWindows,
+  type TopicWindows,
+  type TopicWindowsOptions,
+  type TopicWindowsState,
+} from './kafka/windows/topic-windows.js';
+export {
   createKafkaBus,
   type BusHandler,
   type BusSubscriptionOptions,
   type KafkaBus,
   type KafkaBusOptions,
 } from './kafka/bus/kafka-bus.js';
-export type { KafkaDeclaration, KafkaSourceDeclaration } from './fleet/kafka.js';
+export type { KafkaDeclaration, KafkaSourceDeclaration, KafkaWindowsDeclaration } from './fleet/kafka.js';
 export { runKafka } from './runtime/run-kafka.js';

@@ -6,7 +6,7 @@ import type { Definitions } from '../events/definitions.js';
 import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { KAFKA_STORE, OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
-import { checkKafka, typesFromKafka, type KafkaDeclaration } from './kafka.js';
+import { checkKafka, kafkaWindows, typesFromKafka, type KafkaDeclaration } from './kafka.js';
 import type { Load } from './load.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler-types.js';
@@ -256,9 +256,10 @@ function checkProjections({ workers }: Fleet): void {
 }
 
 /** Two workers with the same windows would share a checkpoint in one store, or emit the same results from two. */
-function checkWindows({ workers }: Fleet): void {
+function checkWindows({ workers, kafka }: Fleet): void {
   const keepers = new Map<string, string>();
-  for (const { name: worker, windows } of workers.map(workerDefinitionOf)) {
+  const owners = [...workers.map(workerDefinitionOf), { name: KAFKA_STORE, windows: kafkaWindows({ kafka }) }];
+  for (const { name: worker, windows } of owners) {
     for (const each of windows) {
       const name = `${each.name}@${each.version}`;
       const other = keepers.get(name);

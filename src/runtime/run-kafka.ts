@@ -2,14 +2,21 @@ import { sleep } from '../concurrency/sleep.js';
 import { requireTokens } from '../config/load-config.js';
 import { FlotillaError } from '../errors.js';
 import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
-import { kafkaRoutes } from '../fleet/kafka.js';
+import {
+  kafkaResultRoutes,
+  kafkaRoutes,
+  type KafkaSourceDeclaration,
+  type KafkaWindowsDeclaration,
+} from '../fleet/kafka.js';
 import { KAFKA_STORE } from '../fleet/reserved-names.js';
 import { loadKafkaClient } from '../kafka/client/load-client.js';
 import type { KafkaClient } from '../kafka/client/kafka-client.js';
-import { createSink } from '../kafka/sink/sink.js';
-import { createSource } from '../kafka/source/source.js';
-import { topicOf } from '../kafka/topics/topic-routes.js';
+import { createSink, type Sink } from '../kafka/sink/sink.js';
+import { createSource, type Source } from '../kafka/source/source.js';
+import { topicOf, type TopicRoutes } from '../kafka/topics/topic-routes.js';
+import { createTopicWindows, type TopicWindows } from '../kafka/windows/topic-windows.js';
 import { openStore } from '../store/open.js';
+import type { Store } from '../store/store.js';
 import { StoreWatch } from '../store/store-watch.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import { runProcess, type FleetProcess } from './fleet-process.js';
@@ -39,7 +46,7 @@ async function startKafka(process: FleetProcess): Promise<{ url: string }> {
   const client = await loadKafkaClient({ ...config.kafka, clientId: process.instance, logger });
   const { url } = await serveHealth(process);
   for (const service of sinkServices(fleet)) startSink(process, client, service);
-  await startSources(process, client);
+  await startReaders(process, client);
   await process.register({ role: 'kafka', workers: [], url });
   return { url };
 }
@@ -85,7 +92,7 @@ async function runSink(
   service: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fleet, config, instance, metrics, checks, fail } = process;
+  const { fleet, config, metrics, checks, fail } = process;
   const logger = process.logger.child({ store: service });
   const store = await openStore(storeUrlOf(process, service), service, {
     logger,
@@ -93,23 +100,8 @@ async function runSink(
     onFailure: fail,
   });
   const watch = new StoreWatch({ store, logger, metrics });
-  const sink = createSink({
-    store,
-    client,
-    definitions: fleet.catalogue.definitions,
-    routes: kafkaRoutes(fleet, config.prefix),
-    prefix: config.prefix,
-    key: fleet.kafka?.key ?? 'subject',
-    instance,
-    logger,
-    metrics,
-  });
+  const sink = sinkOf(process, client, { store, routes: kafkaRoutes(fleet, config.prefix) });
   checks[`store:${service}`] = () => watch.check();
-  checks[`sink:${service}`] = () => {
-    const { status, lag, failure } = sink.state();
-    const detail = status === 'standby' ? 'another process publishes' : `${lag} positions behind`;
-    return { ok: failure === undefined, detail: failure?.message ?? detail };
-  };
   try {
     await Promise.all([sink.run(signal), watch.run(signal)]);
   } finally {
@@ -117,35 +109,86 @@ async function runSink(
   }
 }
 
-async function startSources(process: FleetProcess, client: KafkaClient): Promise<void> {
-  const { fleet, config, metrics, logger, checks, deriveId, fail } = process;
-  const { sources = [] } = fleet.kafka ?? {};
-  if (sources.length === 0) return;
+/** Creates a sink with its check. */
+function sinkOf(
+  { fleet, config, instance, metrics, checks, logger }: FleetProcess,
+  client: KafkaClient,
+  { store, routes }: { store: Store; routes: TopicRoutes },
+): Sink {
+  const sink = createSink({
+    ...{ store, client, routes, instance, metrics },
+    definitions: fleet.catalogue.definitions,
+    prefix: config.prefix,
+    key: fleet.kafka?.key ?? 'subject',
+    logger: logger.child({ store: store.service }),
+  });
+  checks[`sink:${store.service}`] = () => {
+    const { status, lag, failure } = sink.state();
+    const detail = status === 'standby' ? 'another process publishes' : `${lag} positions behind`;
+    return { ok: failure === undefined, detail: failure?.message ?? detail };
+  };
+  return sink;
+}
+
+/** Starts the sources, the windows over topics, and the sink of their results: all have the store `kafka`. */
+async function startReaders(process: FleetProcess, client: KafkaClient): Promise<void> {
+  const { fleet, config, checks, fail } = process;
+  const { sources = [], windows = [] } = fleet.kafka ?? {};
+  if (sources.length === 0 && windows.length === 0) return;
   const { store, check, checkRelay } = await process.openService(KAFKA_STORE);
   checks[`store:${KAFKA_STORE}`] = check;
   checks[`relay:${KAFKA_STORE}`] = checkRelay;
-  const { definitions } = fleet.catalogue;
+  const routes = kafkaResultRoutes(fleet, config.prefix);
+  const parts: { run: (signal: AbortSignal) => Promise<void> }[] = [
+    ...sources.map((declared) => sourceOf(process, client, store, declared)),
+    ...windows.map((declared) => windowsOf(process, client, store, declared)),
+    ...(Object.keys(routes).length > 0 ? [sinkOf(process, client, { store, routes })] : []),
+  ];
   const ending = new AbortController();
-  const running = sources.map((declared) => {
-    const source = createSource({
-      ...declared,
-      store,
-      client,
-      definitions,
-      deriveId,
-      prefix: config.prefix,
-      logger,
-      metrics,
-    });
-    checks[`source:${declared.name}`] = () => {
-      const { failure } = source.state();
-      return { ok: failure === undefined, detail: failure?.message ?? `reads ${declared.topics.join(', ')}` };
-    };
-    return source.run(ending.signal);
-  });
+  const running = parts.map((part) => part.run(ending.signal));
   for (const each of running) each.catch(fail);
   process.atEnd(async () => {
     ending.abort(new Error('the process ends'));
     await Promise.allSettled(running);
   });
+}
+
+/** Creates a source with its check. */
+function sourceOf(
+  { fleet, config, metrics, logger, checks, deriveId }: FleetProcess,
+  client: KafkaClient,
+  store: Store,
+  declared: KafkaSourceDeclaration,
+): Source {
+  const { definitions } = fleet.catalogue;
+  const source = createSource({
+    ...{ ...declared, store, client, definitions, deriveId, logger, metrics },
+    prefix: config.prefix,
+  });
+  checks[`source:${declared.name}`] = () => {
+    const { failure } = source.state();
+    return { ok: failure === undefined, detail: failure?.message ?? `reads ${declared.topics.join(', ')}` };
+  };
+  return source;
+}
+
+/** Creates windows over topics with their check. */
+function windowsOf(
+  { config, instance, metrics, logger, checks, deriveId }: FleetProcess,
+  client: KafkaClient,
+  store: Store,
+  declared: KafkaWindowsDeclaration,
+): TopicWindows {
+  const windows = createTopicWindows({
+    ...{ ...declared, store, client, instance, deriveId, metrics },
+    prefix: config.prefix,
+    logger: logger.child({ windows: declared.windows.name }),
+  });
+  checks[`windows:${declared.windows.name}`] = () => {
+    const { status, watermark, failure } = windows.state();
+    const reached = watermark === undefined ? 'no event yet' : `watermark ${new Date(watermark).toISOString()}`;
+    const detail = status === 'standby' ? 'another process computes' : reached;
+    return { ok: failure === undefined, detail: failure?.message ?? detail };
+  };
+  return windows;
 }

@@ -13,6 +13,8 @@ import {
   openStore,
   originContext,
   runWorkers,
+  tumbling,
+  windowResult,
 } from 'flotilla';
 import { applyTopics, loadKafkaClient, positionsTopic, runKafka } from 'flotilla/kafka';
 import { eventually } from '../support/eventually.js';
@@ -23,6 +25,15 @@ import { readTopic } from './support/read-topic.js';
 const notes = catalogue(baseCatalogue, {
   'note.written': event({ 1: z.object({ text: z.string() }) }),
   'note.received': event({ 1: z.object({ text: z.string() }) }),
+  'note.counted': event({ 1: windowResult({ notes: z.int() }) }),
+});
+
+const counts = notes.defineWindows({
+  ...{ name: 'counts', version: 1, window: tumbling('1s'), grace: 0, idleAfter: '300ms' },
+  initial: () => ({ notes: 0 }),
+  on: { 'note.written': ({ notes: before }) => ({ notes: before + 1 }) },
+  emits: 'note.counted',
+  result: (state) => state,
 });
 
 describe('a fleet with Kafka', function () {
@@ -57,14 +68,15 @@ describe('a fleet with Kafka', function () {
       workers: [reader],
       api: { store: 'notes', emits: ['note.written'], routes: [] },
       kafka: {
-        topics: { 'note.*': 'note-events' },
+        topics: { 'note.counted': 'note-counts', 'note.*': 'note-events' },
+        windows: [{ windows: counts, topics: [`${prefix}note-events`] }],
         sources: [{ name: 'letters', topics: [inbound], types: ['note.received'] }],
       },
     });
     const client = await loadKafkaClient({ brokers: [brokers] });
     const topic = `${prefix}note-events`;
     await applyTopics(client, [
-      ...[topic, inbound].map((each) => ({ topic: each, partitions: 3, replicationFactor: 1 })),
+      ...[topic, inbound, `${prefix}note-counts`].map((each) => ({ topic: each, partitions: 3, replicationFactor: 1 })),
       { topic: positionsTopic(prefix), partitions: 1, replicationFactor: 1 },
     ]);
     const config = { ...broker, dataDir: join(folder, 'data'), logLevel: 'error' as const };
@@ -76,6 +88,10 @@ describe('a fleet with Kafka', function () {
     await store.append('note/1', 'none', [notes.create('note.written', { text: 'Hello' }, context)]);
     const [record] = await readTopic(brokers, topic, 1);
     expect(record?.event).to.deep.include({ type: 'note.written', source: 'notes', data: { text: 'Hello' } });
+
+    const [count] = await readTopic(brokers, `${prefix}note-counts`, 1);
+    expect(count?.event).to.deep.include({ type: 'note.counted', source: 'kafka', subject: 'counts/all' });
+    expect(count?.event.data).to.include({ notes: 1 });
 
     const producer = new kafkajs.Kafka({ brokers: [brokers], logLevel: kafkajs.logLevel.NOTHING }).producer();
     await producer.connect();
@@ -90,7 +106,7 @@ describe('a fleet with Kafka', function () {
     await eventually('the worker handles the letter', () => read.length > 0);
     expect(read).to.deep.equal(['kafka: Dear']);
     const { checks } = parts[2].state();
-    expect(checks).to.include.keys('sink:notes', 'source:letters', 'store:kafka');
+    expect(checks).to.include.keys('sink:notes', 'sink:kafka', 'source:letters', 'windows:counts', 'store:kafka');
     expect(Object.values(checks).every(({ ok }) => ok)).to.equal(true);
 
     stop.abort(new Error('the test ends'));
@@ -108,6 +124,15 @@ describe('the declaration of Kafka', () => {
     ['an invalid topic', { topics: { 'note.*': 'note events' } }, 'not a valid Kafka topic'],
     ['no partitions', { topics: { 'note.*': 'notes' }, partitions: 0 }, 'kafka.partitions is 0'],
     ['two sources of one name', { sources: [source, source] }, 'two Kafka sources have the name letters'],
+    [
+      'a result that a source accepts',
+      {
+        windows: [{ windows: counts, topics: ['letters'] }],
+        sources: [{ ...source, types: ['note.counted'] }],
+      },
+      'which a source accepts',
+    ],
+    ['windows twice', { windows: [counts, counts].map((windows) => ({ windows, topics: ['a'] })) }, 'both compute'],
     ['an invalid source', { sources: [{ ...source, name: 'a b' }] }, 'not a valid name'],
   ] as const) {
     it(`is refused: ${problem}`, () => {

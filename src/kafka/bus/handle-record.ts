@@ -6,7 +6,7 @@ import type { Tx } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { decodeRecord } from '../source/decode-record.js';
 import { storeRejected } from '../source/rejected.js';
-import type { TopicReaderOptions } from '../source/topic-reader.js';
+import type { RecordHandler } from '../source/each-record.js';
 
 /** Calls the handler for events of the given patterns that the group has not handled. */
 export function handleRecord({
@@ -21,7 +21,7 @@ export function handleRecord({
   definitions: Definitions;
   handler: (event: EventEnvelope, tx: Tx) => Promise<void>;
   logger: Logger;
-}): TopicReaderOptions['process'] {
+}): RecordHandler {
   return async (tx, at, record) => {
     let event: EventEnvelope;
     try {

@@ -8,6 +8,7 @@ import { silentLogger } from '../../telemetry/logger.js';
 import type { KafkaConnection } from '../client/connection.js';
 import { loadKafkaClient } from '../client/load-client.js';
 import type { RecordKey } from '../sink/records.js';
+import { eachRecord } from '../source/each-record.js';
 import { TopicReader } from '../source/topic-reader.js';
 import { topicOf, topicsOf, type TopicRoutes } from '../topics/topic-routes.js';
 import { handleRecord } from './handle-record.js';
@@ -83,7 +84,7 @@ export async function createKafkaBus<D extends Definitions>(options: KafkaBusOpt
     },
     subscribe(group, types, handler, { store, signal, from = 'beginning' }) {
       const topics = topicsOf(routes, definitions, types);
-      const process = handleRecord({ group, types, definitions, handler, logger });
+      const process = eachRecord(store, handleRecord({ group, types, definitions, handler, logger }));
       return new TopicReader({ store, client, group, consumer: group, topics, from, process, logger }).run(signal);
     },
     close: () => producer.disconnect(),

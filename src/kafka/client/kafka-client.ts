@@ -84,6 +84,8 @@ export interface ConsumedBatch {
   topic: string;
   partition: number;
   records: readonly ConsumedRecord[];
+  /** The last offset of the batch, also if that is no record but the end of a transaction. */
+  last: bigint;
   /** The offset that the next record of the partition gets. */
   highWatermark: bigint;
   /** Records that the batch up to this record is processed. */
@@ -111,6 +113,8 @@ export interface ConsumerHandlers {
   /** Called when the assigned partitions may have changed: each of them is read from its stored offset again. */
   onRebalance: () => void;
   onCrash: (error: Error) => void;
+  /** Called for offsets without a record, such as the end of a transaction, that come in a batch of their own. */
+  onSkipped?: ((topic: string, partition: number, offsets: { first: bigint; last: bigint }) => void) | undefined;
 }
 
 export interface ConsumerOptions {

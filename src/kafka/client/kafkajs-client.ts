@@ -145,9 +145,17 @@ function consumerOf(kafka: ShapeKafka, dialect: Dialect, options: ConsumerOption
   return {
     connect: () => checked(consumer.connect()),
     disconnect: () => checked(consumer.disconnect()),
-    async run({ onBatch, onRebalance, onCrash }: ConsumerHandlers) {
+    async run({ onBatch, onRebalance, onCrash, onSkipped }: ConsumerHandlers) {
       consumer.on?.('consumer.group_join', onRebalance);
       consumer.on?.('consumer.crash', ({ payload }) => onCrash(kafkaError(payload.error)));
+      if (onSkipped !== undefined) {
+        consumer.on?.('consumer.end_batch_process', ({ payload }) => {
+          const { topic, partition, batchSize, firstOffset, lastOffset } = payload;
+          if (batchSize !== 0 || topic === undefined || partition === undefined) return;
+          if (typeof firstOffset !== 'string' || lastOffset === undefined) return;
+          onSkipped(topic, partition, { first: BigInt(firstOffset), last: BigInt(lastOffset) });
+        });
+      }
       await checked(consumer.subscribe({ topics: [...options.topics], ...dialect.subscription(options) }));
       await checked(
         consumer.run({
@@ -168,6 +176,7 @@ function batchOf({ batch, resolveOffset, heartbeat, isRunning, isStale }: ShapeB
     partition: batch.partition,
     highWatermark: BigInt(batch.highWatermark),
     records: batch.messages.map(recordOf),
+    last: BigInt(batch.lastOffset()),
     resolve: ({ offset }) => resolveOffset(String(offset)),
     heartbeat,
     isOver: () => !isRunning() || isStale(),

@@ -34,11 +34,28 @@ export interface ShapeMessage {
 }
 
 export interface ShapeBatchPayload {
-  batch: { topic: string; partition: number; highWatermark: string; messages: ShapeMessage[] };
+  batch: {
+    topic: string;
+    partition: number;
+    highWatermark: string;
+    messages: ShapeMessage[];
+    lastOffset(): string;
+  };
   resolveOffset: (offset: string) => void;
   heartbeat: () => Promise<void>;
   isRunning: () => boolean;
   isStale: () => boolean;
+}
+
+/** The parts of the events of a consumer that are used. */
+export interface ShapeNotice {
+  error?: Error;
+  topic?: string;
+  partition?: number;
+  /** The number of records. */
+  batchSize?: number;
+  firstOffset?: string | null;
+  lastOffset?: string;
 }
 
 export interface ShapeConsumer extends Connected {
@@ -47,7 +64,7 @@ export interface ShapeConsumer extends Connected {
   seek(offset: { topic: string; partition: number; offset: string }): void;
   commitOffsets(offsets: { topic: string; partition: number; offset: string }[]): Promise<void>;
   /** KafkaJS only. */
-  on?(event: string, listener: (event: { payload: { error?: Error } }) => void): unknown;
+  on?(event: string, listener: (event: { payload: ShapeNotice }) => void): unknown;
 }
 
 export interface ShapeAdmin extends Connected {

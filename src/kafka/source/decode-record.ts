@@ -2,27 +2,32 @@ import { FlotillaError } from '../../errors.js';
 import { decodeEvent } from '../../events/decode.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope, UnsequencedEvent } from '../../events/envelope.js';
+import type { EncodedEvent } from '../../events/parse-envelope.js';
 import { matchesType } from '../../events/handler-types.js';
 import type { DeriveId } from '../../events/ids.js';
 import type { ConsumedRecord } from '../client/kafka-client.js';
 
-/** Decodes a record as an event of the catalogue. In structured mode the value contains the event, in binary mode the
- *  headers `ce_…` contain its attributes. Throws a `contract.*` error that names the problem.
+type RecordContent = Pick<ConsumedRecord, 'value' | 'timestamp' | 'headers'>;
+
+/** Decodes a record as an event of the catalogue. Throws a `contract.*` error that names the problem. */
+export function decodeRecord(definitions: Definitions, record: RecordContent): EventEnvelope {
+  return decodeEvent(definitions, encodedEvent(record));
+}
+
+/** Returns the message of a record. In structured mode the value contains the event, in binary mode the headers `ce_…`
+ *  contain its attributes. Throws `contract.not_an_event` for a record without a value.
  *  Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md */
-export function decodeRecord(
-  definitions: Definitions,
-  { value, timestamp, headers }: Pick<ConsumedRecord, 'value' | 'timestamp' | 'headers'>,
-): EventEnvelope {
+export function encodedEvent({ value, timestamp, headers }: RecordContent): EncodedEvent {
   if (value === null) throw new FlotillaError('contract.not_an_event', 'the record has no value');
   const attributes = Object.entries(headers).map(([name, text]) => [name.replace(/^ce_/, 'ce-'), text]);
-  return decodeEvent(definitions, {
+  return {
     body: value,
     properties: {
       contentType: headers['content-type'],
       timestamp: timestamp / 1000,
       headers: Object.fromEntries(attributes) as Record<string, string>,
     },
-  });
+  };
 }
 
 /** Throws `kafka.type_not_accepted` unless one of the patterns matches the type. Wildcards match events only. */

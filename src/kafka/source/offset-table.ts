@@ -52,6 +52,19 @@ export async function nextOffset(
   return row && BigInt(row.next_offset);
 }
 
+/** Returns the next offset of every partition that a consumer has read. */
+export async function listOffsets(
+  sql: Sql,
+  consumer: string,
+): Promise<{ topic: string; partition: number; next: bigint }[]> {
+  const rows = await sql<{ topic: string; partition_number: number; next_offset: number }>`
+    SELECT topic, partition_number, next_offset FROM flotilla_kafka_offsets WHERE consumer = ${consumer}
+    ORDER BY topic, partition_number`;
+  return rows.map(({ topic, partition_number: partition, next_offset: next }) => {
+    return { topic, partition: Number(partition), next: BigInt(next) };
+  });
+}
+
 /** Moves the offset of a partition; false, without a change, if it is not at `from`, because another member of the group
  *  has moved it. */
 export async function moveOffset(

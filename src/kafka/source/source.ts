@@ -6,6 +6,7 @@ import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { ConsumedRecord, KafkaClient } from '../client/kafka-client.js';
 import { adoptEvent, decodeRecord, requireAccepted } from './decode-record.js';
+import { eachRecord } from './each-record.js';
 import type { ConsumedPartition } from './offset-table.js';
 import { countRejected, storeRejected } from './rejected.js';
 import { TopicReader } from './topic-reader.js';
@@ -83,7 +84,7 @@ export function createSource(options: SourceOptions): Source {
     consumer: name,
     topics,
     from,
-    process,
+    process: eachRecord(store, process),
     sessionTimeout: options.sessionTimeout,
     onProcessed: (records, { topic, partition }, lag) => {
       metrics?.kafkaAppended.inc({ source: name }, records);

@@ -2,14 +2,32 @@ import { Backoff } from '../../concurrency/backoff.js';
 import { sleep } from '../../concurrency/sleep.js';
 import { FlotillaError } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
-import type { Store, Tx } from '../../store/store.js';
+import type { Store } from '../../store/store.js';
 import { isStoreGone } from '../../store/is-gone.js';
 import { FaultLog } from '../../telemetry/fault-log.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { ConsumedBatch, ConsumedRecord, KafkaClient, KafkaConsumer } from '../client/kafka-client.js';
+import type {
+  ConsumedBatch,
+  ConsumedRecord,
+  ConsumerHandlers,
+  KafkaClient,
+  KafkaConsumer,
+} from '../client/kafka-client.js';
 import { kafkaError } from '../client/kafka-error.js';
 import { withAdmin } from '../topics/plan-topics.js';
-import { migrateKafkaTables, moveOffset, nextOffset, type ConsumedPartition } from './offset-table.js';
+import { migrateKafkaTables, nextOffset, type ConsumedPartition } from './offset-table.js';
+
+/** Consecutive records of a partition. */
+export interface TopicPart {
+  at: ConsumedPartition;
+  records: readonly ConsumedRecord[];
+  /** The stored offset; undefined for a partition that was never read. */
+  from: bigint | undefined;
+  /** The offset after them. */
+  next: bigint;
+  /** The offset that the next record of the partition gets. */
+  highWatermark: bigint;
+}
 
 export interface TopicReaderOptions {
   store: Store;
@@ -21,18 +39,23 @@ export interface TopicReaderOptions {
   topics: readonly string[];
   /** Where a partition begins for which neither the store nor the group has an offset. */
   from: 'beginning' | 'end';
-  /** Processes a record in the transaction that moves the offset past it. */
-  process: (tx: Tx, at: ConsumedPartition, record: ConsumedRecord) => Promise<void>;
+  /** Processes consecutive records of a partition and moves its offset from `from` to `next`, in transactions. Resolves
+   *  with false, without a change, if another member has moved it. */
+  process: (part: TopicPart) => Promise<boolean>;
+  /** Records in one call of `process`. @default 100 */
+  partSize?: number;
   /** Milliseconds after which another member takes over from one that has vanished. @default 10000 */
   sessionTimeout?: number | undefined;
   onProcessed?: (records: number, at: ConsumedPartition, lag: number) => void;
+  /** See `ConsumerHandlers`. */
+  onSkipped?: ConsumerHandlers['onSkipped'];
   onLost?: (records: number) => void;
   onFailure?: (error: FlotillaError | undefined) => void;
   logger: Logger;
 }
 
 /** A transaction blocks the other writers of the store. */
-const RECORDS_PER_TRANSACTION = 100;
+const PART_SIZE = 100;
 /** Milliseconds between two commits of offsets to the group, which only tools read. */
 const GROUP_COMMIT_INTERVAL_MS = 5_000;
 
@@ -71,6 +94,7 @@ export class TopicReader {
           onBatch: (batch) => this.#handle(batch, consumer, signal),
           onRebalance: () => this.#next.clear(),
           onCrash: (error) => this.#end(error),
+          onSkipped: this.options.onSkipped,
         });
         await ended;
       } catch (error) {
@@ -147,31 +171,28 @@ export class TopicReader {
   }
 
   async #process(batch: ConsumedBatch, key: string, signal: AbortSignal): Promise<void> {
-    const { store, consumer, process, onProcessed } = this.options;
-    const at: ConsumedPartition = { consumer, topic: batch.topic, partition: batch.partition };
+    const { consumer, process, onProcessed, partSize = PART_SIZE } = this.options;
+    const { highWatermark, topic, partition } = batch;
+    const at: ConsumedPartition = { consumer, topic, partition };
     const from = this.#next.get(key);
-    const isRecreated = from !== undefined && batch.highWatermark < from;
+    const isRecreated = from !== undefined && highWatermark < from;
     // the client may deliver records before the offset at which reading continues
     const records = batch.records.filter(({ offset }) => isRecreated || from === undefined || offset >= from);
-    for (let index = 0; index < records.length; index += RECORDS_PER_TRANSACTION) {
+    for (let index = 0; index < records.length; index += partSize) {
       if (batch.isOver() || signal.aborted) return;
-      const part = records.slice(index, index + RECORDS_PER_TRANSACTION);
+      const part = records.slice(index, index + partSize);
       const last = part.at(-1);
       if (last === undefined) return;
-      const next = this.#next.get(key);
-      const moved = await store.transaction(async (tx) => {
-        if (!(await moveOffset(tx.sql, at, next, last.offset + 1n))) return false;
-        for (const record of part) await process(tx, at, record);
-        return true;
-      });
-      if (!moved) {
+      const isEnd = index + partSize >= records.length && batch.last > last.offset;
+      const next = (isEnd ? batch.last : last.offset) + 1n;
+      if (!(await process({ at, records: part, from: this.#next.get(key), next, highWatermark }))) {
         this.#next.delete(key); // another member has moved it: compare with the store again
         return;
       }
       failpoint('kafka.source_committed');
-      this.#next.set(key, last.offset + 1n);
+      this.#next.set(key, next);
       batch.resolve(last);
-      onProcessed?.(part.length, at, Number(batch.highWatermark - last.offset - 1n));
+      onProcessed?.(part.length, at, Math.max(0, Number(highWatermark - next)));
       await batch.heartbeat();
     }
     const end = batch.records.at(-1);

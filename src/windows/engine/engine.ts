@@ -15,6 +15,8 @@ export interface WindowInput {
   key: string;
   event: unknown;
   fold: Fold;
+  /** The source of the watermark, if not `source`: a partition. */
+  partition?: string;
 }
 
 /** When an event arrived, and the wall clock. They differ while history is read. */
@@ -120,7 +122,7 @@ export class WindowEngine {
     }
     if (start + this.definition.window.every <= this.watermark.value) this.#applyLate(input, pane, now);
     else this.#fold(input, pane);
-    this.watermark.observe(input.source, input.time, at);
+    this.watermark.observe(input.partition ?? input.source, input.time, at);
     return this.watermark.value >= this.#nextEnd;
   }
 

@@ -24,6 +24,7 @@ export class Watermark {
   #value: number;
   #seenAt: number | undefined;
   readonly #sources: Map<string, SourceProgress>;
+  readonly #held = new Set<string>();
 
   constructor(
     private readonly options: { grace: number; idleAfter: number },
@@ -62,12 +63,25 @@ export class Watermark {
     this.advanceTo(this.at(at));
   }
 
+  /** Keeps a source from becoming idle, because it has events that have not arrived. If none of its events has arrived,
+   *  the watermark stays where it is. Not stored. */
+  hold(source: string): void {
+    this.#held.add(source);
+  }
+
+  /** Ends `hold`: all events of the source have arrived. It becomes idle `idleAfter` after this time. */
+  release(source: string, at: number): void {
+    const known = this.#sources.get(source);
+    if (this.#held.delete(source) && known !== undefined) known.seenAt = Math.max(known.seenAt, at);
+  }
+
   /** The value that it has at a time of the wall clock if no event arrives until then. */
   at(now: number): number {
     const { grace, idleAfter } = this.options;
     let oldest = Infinity;
-    for (const { newest, seenAt } of this.#sources.values()) {
-      if (now - seenAt < idleAfter) oldest = Math.min(oldest, newest);
+    for (const source of this.#held) if (!this.#sources.has(source)) return this.#value;
+    for (const [source, { newest, seenAt }] of this.#sources) {
+      if (now - seenAt < idleAfter || this.#held.has(source)) oldest = Math.min(oldest, newest);
     }
     if (oldest !== Infinity) return Math.max(this.#value, oldest - grace);
     return this.#seenAt === undefined ? this.#value : Math.max(this.#value, now - grace - idleAfter);
@@ -79,7 +93,7 @@ export class Watermark {
 
   #forgetIdle(now: number): void {
     for (const [source, { seenAt }] of this.#sources) {
-      if (now - seenAt >= this.options.idleAfter) this.#sources.delete(source);
+      if (now - seenAt >= this.options.idleAfter && !this.#held.has(source)) this.#sources.delete(source);
     }
   }
 }

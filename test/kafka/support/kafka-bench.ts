@@ -5,10 +5,12 @@ import { createEvent, originContext } from '../../../src/events/create.js';
 import { loadKafkaClient } from '../../../src/kafka/client/load-client.js';
 import type { KafkaClient } from '../../../src/kafka/client/kafka-client.js';
 import { createSink, type SinkOptions } from '../../../src/kafka/sink/sink.js';
+import { sinkGroup } from '../../../src/kafka/sink/sink-position.js';
 import { createSource, type SourceOptions } from '../../../src/kafka/source/source.js';
-import { applyTopics, positionsTopic } from '../../../src/kafka/topics/plan-topics.js';
+import { applyTopics, positionsTopic, withAdmin } from '../../../src/kafka/topics/plan-topics.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import type { Store } from '../../../src/store/store.js';
+import { eventually } from '../../support/eventually.js';
 import { testKafka } from '../../support/kafka.js';
 import { shop } from '../../support/shop.js';
 
@@ -25,10 +27,15 @@ export interface KafkaBench {
   close: () => Promise<void>;
 }
 
+/** The client library of the tests: that of KAFKA_CLIENT, or KafkaJS. */
+function testedClient(): 'kafkajs' | 'confluent' {
+  return process.env.KAFKA_CLIENT === 'confluent' ? 'confluent' : 'kafkajs';
+}
+
 /** Skips the tests where there is no Kafka. */
 export async function kafkaBench(context: Mocha.Context): Promise<KafkaBench> {
   const { brokers, prefix } = await testKafka(context);
-  const client = await loadKafkaClient({ brokers: [brokers] });
+  const client = await loadKafkaClient({ brokers: [brokers], client: testedClient() });
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-kafka-test-'));
   const topic = `${prefix}job-events`;
   await applyTopics(client, [
@@ -61,6 +68,16 @@ export async function appendJobs(store: Store, count: number, subjects = 3): Pro
     const event = createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: store.service, subject }));
     await store.append(subject, 'any', [event]);
   }
+}
+
+/** Resolves when the sink of the store has committed its last position. */
+export async function publishedAll({ client, prefix }: KafkaBench, store: Store): Promise<void> {
+  const head = await store.head();
+  await eventually(`position ${head} is committed`, async () => {
+    const group = sinkGroup(prefix, store.service);
+    const found = await withAdmin(client, (admin) => admin.groupOffset(group, positionsTopic(prefix), 0));
+    return found?.offset === head;
+  });
 }
 
 /** Runs a sink of the store while `work` runs; resolves with the result of `work` when the sink has ended. */

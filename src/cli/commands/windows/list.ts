@@ -48,7 +48,7 @@ async function runList({ json = false }: { json?: boolean }, context: Context): 
   printList(context, items, {
     json,
     extra: { unread },
-    empty: 'No worker of this fleet computes windows.',
+    empty: 'This fleet computes no windows.',
     columns: {
       name: ({ name, version }) => `${name}@${version}`,
       worker: ({ worker }) => worker ?? '-',

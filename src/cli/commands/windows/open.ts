@@ -1,3 +1,5 @@
+import { kafkaWindows } from '../../../fleet/kafka.js';
+import { KAFKA_STORE } from '../../../fleet/reserved-names.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
 import type { Sql } from '../../../store/store.js';
@@ -7,16 +9,20 @@ import { migrateWindows } from '../../../windows/state/migrations.js';
 import { listWindows, type WindowsRow } from '../../../windows/state/windows-table.js';
 import type { Context } from '../../shared/context.js';
 
-/** A window definition of the fleet, with its worker and its store. */
+/** A window definition of the fleet, with its store and the worker that computes it, or the process `kafka`. */
 export interface KnownWindows {
   definition: WindowsDefinition;
   worker: string;
   service: string;
 }
 
-/** Returns the window definitions of the enabled workers, by name and version. */
+/** Returns the window definitions of the enabled workers and those over topics of Kafka, by name and version. */
 export async function knownWindows(context: Context): Promise<KnownWindows[]> {
-  return enabledWorkers(await context.fleet(), context.config)
+  const fleet = await context.fleet();
+  return [
+    ...enabledWorkers(fleet, context.config),
+    { name: KAFKA_STORE, store: KAFKA_STORE, windows: kafkaWindows(fleet) },
+  ]
     .flatMap(({ name: worker, store: service, windows }) =>
       windows.map((definition) => ({ definition, worker, service })),
     )

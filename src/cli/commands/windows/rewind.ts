@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { FlotillaError } from '../../../errors.js';
 import { derivedId, newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
+import { KAFKA_STORE } from '../../../fleet/reserved-names.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { verifyPublisher } from '../../../runtime/broker/verify-publisher.js';
 import { describeUnread } from '../../../runtime/stores/existing-stores.js';
@@ -12,6 +13,7 @@ import { rewindWindows, type Rewound, type WindowDifference } from '../../../win
 import { migrateWindows } from '../../../windows/state/migrations.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
+import { UsageError } from '../../shared/failure.js';
 import { time } from '../../shared/input/arguments.js';
 import { withSession } from '../../shared/session.js';
 import { chosen, knownWindows, timeOf } from './open.js';
@@ -48,6 +50,8 @@ export function registerRewind(windows: Command, context: Context): void {
 
 async function runRewind(name: string, { to, dryRun = false, json = false }: Flags, context: Context): Promise<void> {
   const { definition, service } = chosen(await knownWindows(context), name);
+  if (service === KAFKA_STORE)
+    throw new UsageError(`${name} reads topics of Kafka: only windows over the log are rewound`);
   const rewound = await withSession(context, async (session) => {
     const { fleet, config, signal, names, definitions } = session;
     const store = await session.stores.find(service);

@@ -34,7 +34,7 @@ function linesOf({ name, version, worker, store, window, rule, types, emits, sta
     `events       ${types.join(', ')}`,
     `results      ${emits}`,
     ...(state === null
-      ? ['state        none: its worker has not run, or its store is not on this machine']
+      ? ['state        none: it has not run, or its store is not on this machine']
       : [
           `since        ${state.since}`,
           `watermark    ${state.watermark ?? '-'}`,

@@ -1,0 +1,33 @@
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
+import type { WindowsDefinition } from '../../windows/definition.js';
+import type { Incoming } from '../../windows/processor.js';
+import { inputOf, type Failures } from '../../windows/reader/decode-entry.js';
+import type { ConsumedRecord } from '../client/kafka-client.js';
+import { encodedEvent } from '../source/decode-record.js';
+import type { ConsumedPartition } from '../source/offset-table.js';
+import { partitionName } from './read-positions.js';
+
+/** Reads a record as an event of the definition; undefined for an event of another type. A record that is no event is
+ *  refused: its id is its place. */
+export function decodeInput(
+  definition: WindowsDefinition,
+  { topic, partition }: ConsumedPartition,
+  record: ConsumedRecord,
+  failures: Failures,
+): Incoming<unknown>['event'] {
+  const name = partitionName(topic, partition);
+  let envelope: EventEnvelope;
+  try {
+    envelope = parseEnvelope(encodedEvent(record));
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    const { code, message } = error;
+    const place = { id: `${name}/${record.offset}`, source: topic, type: '-', key: '', time: record.timestamp };
+    return { input: { ...place, event: undefined, fold: (state) => state }, refusal: { code, message } };
+  }
+  if (!definition.foldOf.has(envelope.type)) return undefined;
+  const decoded = inputOf(definition, envelope, failures);
+  return { ...decoded, input: { ...decoded.input, partition: name } };
+}

@@ -1,0 +1,190 @@
+import type { Clock } from '../../concurrency/clock.js';
+import { SerialQueue } from '../../concurrency/serial-queue.js';
+import { sleep } from '../../concurrency/sleep.js';
+import { errorOf, messageOf } from '../../errors.js';
+import type { DeriveId } from '../../events/ids.js';
+import type { LeaseHolder } from '../../store/leases/lease-holder.js';
+import type { Store, Tx } from '../../store/store.js';
+import { versionName, type WindowsDefinition } from '../../windows/definition.js';
+import { FoldFailure } from '../../windows/engine/engine.js';
+import { WindowProcessor } from '../../windows/processor.js';
+import type { WindowsMetrics } from '../../windows/reader/windows-metrics.js';
+import type { KafkaAdmin } from '../client/kafka-client.js';
+import { listOffsets, moveOffset, type ConsumedPartition } from '../source/offset-table.js';
+import type { TopicPart } from '../source/topic-reader.js';
+import { decodeInput } from './decode-input.js';
+import { partitionName, ReadPositions } from './read-positions.js';
+
+/** What a session works with. */
+export interface TopicWindowsContext {
+  definition: WindowsDefinition;
+  store: Store;
+  topics: readonly string[];
+  deriveId: DeriveId;
+  clock: Clock;
+}
+
+/** A place in the topics; without `at`, the one that the store has. */
+interface TopicPosition {
+  at?: ConsumedPartition;
+  next: bigint;
+}
+
+/** Milliseconds between two looks at the clock. */
+const TICK_INTERVAL_MS = 100;
+/** Milliseconds between two requests for the ends of the partitions. */
+const ASK_INTERVAL_MS = 500;
+/** Events whose fold failed that are remembered. */
+const MAX_FAILURES = 1_000;
+
+/** Another process has moved an offset. */
+class Fenced extends Error {}
+
+/** Applies the records of topics to the windows of one definition while this process leads. Each transaction contains
+ *  state, watermark, results and the offset; a counter of the transactions refuses those of a former leader. */
+export class TopicWindowsSession {
+  readonly #positions = new ReadPositions();
+  readonly #queue = new SerialQueue();
+  #processor: WindowProcessor<TopicPosition> | undefined;
+  /** Partitions with records that are not read. */
+  readonly #unread = new Set<string>();
+  #commits = 0;
+  #from: bigint | undefined;
+
+  constructor(
+    private readonly context: TopicWindowsContext,
+    private readonly metrics: WindowsMetrics,
+    /** Events whose fold failed; they are refused when they are read again. */
+    private readonly failures: Map<string, { code: string; message: string }>,
+    private readonly lease: LeaseHolder,
+  ) {}
+
+  /** The running computation; undefined before it begins and after a failure. */
+  get engine() {
+    return this.#processor?.engine;
+  }
+
+  /** Loads the state and holds the watermark for the partitions that are not read to their end. */
+  async open(admin: KafkaAdmin): Promise<void> {
+    const { store, definition, topics, clock } = this.context;
+    const consumer = versionName(definition);
+    for (const { topic, partition, next } of await listOffsets(store.query, consumer))
+      this.#positions.read(partitionName(topic, partition), next);
+    const unread = await this.#positions.ask(admin, topics, clock.now());
+    await this.#queue.run(() => this.#hold(unread));
+  }
+
+  /** Processes records of one partition. Resolves with false if another process has taken over. Rejects without a
+   *  change; the state is then loaded again. */
+  process(part: TopicPart): Promise<boolean> {
+    return this.#queue.run(() => this.#guarded(() => this.#process(part)));
+  }
+
+  /** Records that these offsets of a partition contain no record. */
+  skip(topic: string, partition: number, offsets: { first: bigint; last: bigint }): void {
+    this.#positions.skip(partitionName(topic, partition), offsets);
+  }
+
+  /** Closes windows by the clock until the signal aborts. Rejects where that fails. */
+  async tickUntil(signal: AbortSignal, admin: KafkaAdmin): Promise<void> {
+    const { clock, topics } = this.context;
+    let askedAt = clock.elapsed();
+    while (!signal.aborted && this.lease.check()) {
+      await sleep(TICK_INTERVAL_MS, signal, clock.after);
+      const now = clock.now();
+      const isDue = this.#positions.complete === undefined || this.engine?.couldClose(now) === true;
+      if (isDue && clock.elapsed() - askedAt >= ASK_INTERVAL_MS) {
+        askedAt = clock.elapsed();
+        const unread = await this.#positions.ask(admin, topics, now);
+        await this.#queue.run(() => this.#hold(unread));
+      }
+      if (signal.aborted || !this.lease.check()) return;
+      await this.#queue.run(() =>
+        this.#guarded(async () => {
+          const processor = await this.#opened();
+          await processor.tick(this.#positions.complete);
+          this.metrics.watermark(processor.engine.watermark.value, now);
+          return true;
+        }),
+      );
+    }
+  }
+
+  async #process({ at, records, from, next, highWatermark }: TopicPart): Promise<boolean> {
+    const { definition, clock } = this.context;
+    const name = partitionName(at.topic, at.partition);
+    if (next < highWatermark) await this.#hold([name]);
+    const processor = await this.#opened();
+    this.#from = from;
+    const last = records.at(-1);
+    const incoming = records.map((record) => {
+      const event = decodeInput(definition, at, record, this.failures);
+      return { position: { at, next: record === last ? next : record.offset + 1n }, ...(event && { event }) };
+    });
+    const now = clock.now();
+    await processor.apply(incoming, () => ({ at: now, now }));
+    await processor.flush();
+    this.#positions.read(name, next);
+    if (next < highWatermark) return true;
+    this.#unread.delete(name);
+    processor.engine.watermark.release(name, clock.now());
+    return true;
+  }
+
+  /** Holds the watermark for partitions with records that are not read. */
+  async #hold(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#unread.add(name);
+    const { engine } = await this.#opened();
+    for (const name of names) engine.watermark.hold(name);
+  }
+
+  /** Runs `work`; after a failure, the state is loaded again. */
+  async #guarded(work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#processor = undefined;
+      if (error instanceof Fenced) {
+        this.lease.lose();
+        return false;
+      }
+      this.#remember(error);
+      throw errorOf(error);
+    }
+  }
+
+  async #opened(): Promise<WindowProcessor<TopicPosition>> {
+    if (this.#processor !== undefined) return this.#processor;
+    const { store, definition, deriveId, clock } = this.context;
+    const name = versionName(definition);
+    // before the state: a change in between is refused by the first commit
+    this.#commits = await store.checkpoint(name);
+    this.#processor = await WindowProcessor.open<TopicPosition>({
+      ...{ store, definition, deriveId, now: clock.now, position: { next: 0n } },
+      commit: (position, write) => this.#commit(name, position, write),
+      onWritten: (written) => this.metrics.written(written),
+    });
+    for (const unread of this.#unread) this.#processor.engine.watermark.hold(unread);
+    return this.#processor;
+  }
+
+  async #commit(name: string, { at, next }: TopicPosition, write: (tx: Tx) => Promise<void>): Promise<boolean> {
+    if (!this.lease.check()) throw new Fenced();
+    await this.context.store.transaction(async (tx) => {
+      if (!(await tx.moveCheckpoint(name, this.#commits, this.#commits + 1))) throw new Fenced();
+      if (at !== undefined && !(await moveOffset(tx.sql, at, this.#from, next))) throw new Fenced();
+      await write(tx);
+    });
+    this.#commits += 1;
+    this.#from = next;
+    return true;
+  }
+
+  /** The event is refused when it is read again. */
+  #remember(error: unknown): void {
+    if (!(error instanceof FoldFailure)) return;
+    const { source, id } = error.input;
+    if (this.failures.size >= MAX_FAILURES) this.failures.clear();
+    this.failures.set(`${source} ${id}`, { code: 'windows.fold_failed', message: messageOf(error.cause) });
+  }
+}

@@ -1,0 +1,120 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import kafkajs from 'kafkajs';
+import { expect } from 'chai';
+import { applyTopics } from '../../src/kafka/topics/plan-topics.js';
+import { createTopicWindows, type TopicWindows } from '../../src/kafka/windows/topic-windows.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import type { Store } from '../../src/store/store.js';
+import { generator } from '../../src/testing/simulation/seeded.js';
+import { listLate } from '../../src/windows/state/late-table.js';
+import { readWindows } from '../../src/windows/state/windows-table.js';
+import { eventually } from '../support/eventually.js';
+import { seed } from '../support/seed.js';
+import { listing, listingDefinition, plant, reading, type ListingOptions } from '../windows/support/readings.js';
+import { resultsOf, type Result } from '../windows/support/run-script.js';
+import { kafkaBench, publishedAll, whileSinking, type KafkaBench } from './support/kafka-bench.js';
+import { readTopic } from './support/read-topic.js';
+
+const FIXTURE = fileURLToPath(new URL('fixtures/topic-windows-process.ts', import.meta.url));
+const SENSORS = ['a', 'b', 'c', 'd', 'e', 'f'];
+const options: ListingOptions = { kind: 'tumbling', idleAfter: '300ms' };
+
+describe('windows over topics of Kafka', function () {
+  this.timeout(60_000);
+  let bench: KafkaBench;
+  let results: string;
+
+  before(async function () {
+    bench = await kafkaBench(this);
+    results = `${bench.prefix}results`;
+    await applyTopics(bench.client, [{ topic: results, partitions: 1, replicationFactor: 1 }]);
+  });
+  after(() => bench?.close());
+
+  /** Runs the windows while `work` runs. */
+  const whileComputing = async (store: Store, work: (windows: TopicWindows) => Promise<unknown>) => {
+    const { client, prefix, topic } = bench;
+    const windows = createTopicWindows({
+      ...{ windows: listing(options), store, client, prefix, topics: [topic], instance: 'test' },
+      ...{ leaseTtl: 1_000, sessionTimeout: 1_000 },
+    });
+    const stop = new AbortController();
+    const running = windows.run(stop.signal);
+    try {
+      await work(windows);
+    } finally {
+      stop.abort();
+      await running;
+    }
+  };
+  const lateOf = async (store: Store) => {
+    const row = await readWindows(store.query, listingDefinition(options));
+    return row === undefined ? [] : listLate(store.query, row.id, 100);
+  };
+
+  it(`equal a plain recomputation from topic to topic, and are not repeated after a kill -9 (seed ${seed})`, async () => {
+    const random = generator(seed);
+    const begin = Math.floor(Date.now() / 10_000) * 10_000 - 3_600_000;
+    const source = await openSqliteStore({ service: 'plant', path: join(bench.folder, 'plant.db') });
+    const expected: Record<string, number[]> = {};
+    try {
+      for (let n = 1; n <= 600; n += 1) {
+        // as late as the grace period allows
+        const time = begin + n * 500 - Math.floor(random() * 4_000);
+        const sensor = SENSORS[Math.floor(random() * SENSORS.length)] ?? '';
+        const event = reading({ n, source: 'plant', sensor, time });
+        await source.append(event.subject, 'any', [event]);
+        (expected[`${sensor} ${Math.floor(time / 10_000) * 10_000}`] ??= []).push(n);
+      }
+      const { definitions } = plant;
+      const routes = { 'reading.taken': bench.topic };
+      // transactions of the sink, so that the topic contains offsets without records
+      await whileSinking(bench, source, () => publishedAll(bench, source), {
+        ...{ definitions, routes, batchSize: 100 },
+      });
+    } finally {
+      await source.close();
+    }
+    const path = join(bench.folder, 'metrics.db');
+    for (const point of ['windows.applied:2', 'windows.committed:1']) {
+      const child = fork(FIXTURE, [point, bench.brokers, bench.prefix, bench.topic, path]);
+      await once(child, 'exit');
+      expect(child.signalCode, point).to.equal('SIGKILL');
+    }
+    const store = await bench.open('metrics');
+    const count = Object.keys(expected).length;
+    await whileComputing(store, () => eventually(async () => (await resultsOf(store)).length >= count));
+    const routes = { 'reading.listed': results };
+    await whileSinking(bench, store, () => publishedAll(bench, store), {
+      ...{ definitions: plant.definitions, routes },
+    });
+
+    const published = (await readTopic(bench.brokers, results, count)).map(({ event }) => event.data as Result);
+    const found = published.map(({ window, numbers }) => [`${window.key} ${window.start}`, numbers] as const);
+    expect(found).to.have.length(count);
+    expect(Object.fromEntries(found)).to.deep.equal(expected);
+    expect(await lateOf(store)).to.deep.equal([]);
+  });
+
+  it('refuse a record that is no event, and correct a result for a late one', async () => {
+    const producer = new kafkajs.Kafka({ brokers: [bench.brokers], logLevel: kafkajs.logLevel.NOTHING }).producer();
+    await producer.connect();
+    const late = reading({ n: 1_000, source: 'device', sensor: 'a', time: Date.now() - 3_600_000 });
+    const messages = [
+      { key: 'a', value: '?' },
+      { key: 'a', value: JSON.stringify(late), headers: { 'content-type': 'application/cloudevents+json' } },
+    ];
+    await producer.send({ topic: bench.topic, messages });
+    await producer.disconnect();
+    const store = await bench.open('metrics');
+    await whileComputing(store, () => eventually(async () => (await lateOf(store)).length >= 2));
+    const rows = (await lateOf(store)).map(({ outcome, source, code }) => ({ outcome, source, code }));
+    expect(rows).to.have.deep.members([
+      { outcome: 'refused', source: bench.topic, code: 'contract.not_json' },
+      { outcome: 'corrected', source: 'device', code: '' },
+    ]);
+  });
+});
