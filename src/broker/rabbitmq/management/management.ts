@@ -45,7 +45,13 @@ const permission = z.object({ user: z.string(), configure: z.string(), write: z.
 const topicPermission = z.object({ user: z.string(), exchange: z.string(), write: z.string(), read: z.string() });
 // one text with commas before 3.9
 const user = z.object({ name: z.string(), tags: z.union([z.string(), z.array(z.string())]) });
-const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
+const overview = z.object({
+  rabbitmq_version: z.string(),
+  node: z.string(),
+  cluster_name: z.string().optional(),
+  // absent for a user without the tag `monitoring`
+  listeners: z.array(z.object({ protocol: z.string() })).optional(),
+});
 const clusterNodeList = z.array(
   z.object({
     name: z.string(),
@@ -126,6 +132,8 @@ const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crash
  *  response is late or invalid. */
 export interface Management {
   overview(): Promise<{ version: string; node: string }>;
+  /** The protocols for which a node listens: `amqp`, `mqtt`, `mqtt/ssl`. Undefined if the user may not read them. */
+  protocols(): Promise<string[] | undefined>;
   /** The nodes of the cluster, by name. */
   nodes(): Promise<ManagedNode[]>;
   /** Active alarms and nodes that are down: `memory on rabbit@a`. Empty if there are none. */
@@ -196,6 +204,10 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     async overview() {
       const found = await get('/overview', overview);
       return { version: found.rabbitmq_version, node: found.node };
+    },
+    async protocols() {
+      const { listeners } = await get('/overview', overview);
+      return listeners && [...new Set(listeners.map(({ protocol }) => protocol))];
     },
     nodes: clusterNodes,
     async alarms() {

@@ -26,6 +26,7 @@ import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
 import { checkLeases } from './check-leases.js';
 import { checkManagement } from './check-management.js';
+import { checkMqtt } from './check-mqtt.js';
 import { checkPermissions } from './check-permissions.js';
 import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
@@ -50,6 +51,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Fi
   },
   cluster: checkCluster,
   permissions: checkPermissions,
+  mqtt: checkMqtt,
   ports: checkPorts,
   disk: checkDisk,
   stores: checkStores,
