@@ -6,7 +6,8 @@ import { capture } from './run.mjs';
 import { say, seconds } from './step.mjs';
 
 /** Prefixes of paths in `test/` that share one run, the longest run first: the last runs are short, so that all
- *  processes finish at about the same time. The other tests form a last run. */
+ *  processes finish at about the same time. Of two that take the same time, the one that waits more is first: the
+ *  processor time that it leaves is only of use to others that run. The other tests form a last run. */
 const RUNS = [
   // the files share one cluster, and wait for its nodes most of the time
   [
@@ -15,19 +16,19 @@ const RUNS = [
     'broker/rabbitmq/cluster-failover',
     'observability/broker/cluster-status',
   ],
-  ['docs', 'project/package.test'], // both need the packed package
+  ['cli'],
   ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
   ['chaos'],
-  ['cli'],
-  ['broker', 'client'],
-  ['project', 'examples', 'observability', 'runtime'],
-  ['platform', 'workers', 'testing'],
-  ['kafka', 'windows'], // the files of kafka share one node
+  ['docs', 'project/package.test'], // both need the packed package
+  ['worker'],
   ['supervisor', 'documents'],
+  ['platform', 'workers', 'testing'],
+  ['project', 'examples', 'observability', 'runtime'],
+  ['broker', 'client'],
+  ['dead-letters', 'replay'],
   ['store', 'contract', 'projections', 'sagas'],
   ['outbox', 'event-log', 'journal'],
-  ['dead-letters', 'replay'],
-  ['worker'],
+  ['kafka', 'windows'], // the files of kafka share one node
 ];
 
 /** Returns the test files of each run of the whole suite, in the order of the prefixes. */
