@@ -10,7 +10,7 @@ import { details } from './support/events.js';
 import { startShop, type Shop } from './support/shop.js';
 
 /** The number of requests to each operation. A failure prints the seed and the shrunk request. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 40);
 
 interface Parameter {
   $ref?: string;
