@@ -7,6 +7,7 @@ import type { Segment } from './engine/segment.js';
 import { endsOf } from './shapes.js';
 import { newestPane, paneStarts, readPane } from './state/panes-table.js';
 import { joinIds, RecentIds, type SourcedIds } from './state/recent-ids.js';
+import { requireProgress } from './state/require-progress.js';
 import { SegmentWriter, TooManyResults, type Written } from './state/segment-writer.js';
 import { prepareWindows, type Cursor, type WindowsRow } from './state/windows-table.js';
 
@@ -43,6 +44,12 @@ const MAX_CHANGES = 20_000;
 const MAX_SEGMENTS = 100;
 /** Milliseconds after which state without results is written. */
 export const STATE_INTERVAL_MS = 1_000;
+
+/** A transaction that begins to emit the results of closed windows at a place must end at a later one. */
+function requireMoved(from: Cursor | undefined, to: Cursor | undefined): void {
+  if (from === undefined || to === undefined) return;
+  requireProgress(to.end > from.end || (to.end === from.end && to.key !== from.key), `the result of ${to.key}`);
+}
 
 /** A part of the work with the position after it and the ids of its events. */
 interface Work<Position> {
@@ -198,6 +205,7 @@ export class WindowProcessor<Position> {
     failpoint('windows.committed');
     done.remember?.();
     this.#committed = last.position;
+    requireMoved(this.#closing, done.written?.closing);
     this.#closing = done.written?.closing;
     this.#work = [...(this.#closing === undefined ? [] : [last]), ...this.#work.slice(part.length)];
     this.#limit = Math.min(MAX_SEGMENTS, this.#limit * 2);

@@ -1,5 +1,6 @@
 import type { Store } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
+import { requireProgress } from '../state/require-progress.js';
 import { subjectOf } from '../state/emit.js';
 import type { WindowData } from '../window-result.js';
 
@@ -33,6 +34,7 @@ export async function lastResults(
     }
     const last = page.at(-1);
     if (last === undefined) return found;
+    requireProgress(last.position > after, `position ${last.position}`);
     after = last.position;
   }
 }

@@ -2,6 +2,7 @@ import type { Sql } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { Pane } from '../engine/pane-cache.js';
 import { panesOf } from '../shapes.js';
+import { compareKeys } from './compare-keys.js';
 import { PaneReader, readPane } from './panes-table.js';
 
 /** The content of a window of one key. */
@@ -45,7 +46,7 @@ export async function* contentsOf(
   for (;;) {
     let key: string | undefined;
     for (const reader of readers)
-      if (reader.key !== undefined && (key === undefined || reader.key < key)) key = reader.key;
+      if (reader.key !== undefined && (key === undefined || compareKeys(reader.key, key) < 0)) key = reader.key;
     if (key === undefined) return;
     const panes: Pane[] = [];
     for (const reader of readers) {

@@ -1,6 +1,8 @@
 import type { Sql } from '../../store/store.js';
 import type { Pane } from '../engine/pane-cache.js';
 import type { PaneRow } from '../engine/segment.js';
+import { compareKeys } from './compare-keys.js';
+import { requireProgress } from './require-progress.js';
 
 /** Rows that a page of a pane contains. */
 const PAGE = 500;
@@ -45,7 +47,10 @@ export async function paneStarts(sql: Sql, windows: number, from: number): Promi
     const rows: { first: number | null }[] = await sql<{ first: number | null }>`
       SELECT MIN(pane_start) AS first FROM flotilla_window_panes WHERE windows = ${windows} AND pane_start >= ${next}`;
     const first = rows[0]?.first ?? null;
-    if (first !== null) starts.push(Number(first));
+    if (first !== null) {
+      requireProgress(Number(first) >= next, `pane ${first}`);
+      starts.push(Number(first));
+    }
     next = first === null ? undefined : Number(first) + 1;
   }
   return starts;
@@ -101,6 +106,8 @@ export class PaneReader {
       SELECT pane_key, count, late, state FROM flotilla_window_panes
       WHERE windows = ${this.windows} AND pane_start = ${this.start} AND pane_key > ${after}
       ORDER BY pane_key LIMIT ${PAGE}`;
+    const first = this.#rows[0]?.pane_key;
+    requireProgress(first === undefined || compareKeys(first, after) > 0, `the pane ${this.start} of ${first}`);
     this.#index = 0;
     this.#isLast = this.#rows.length < PAGE;
   }
