@@ -199,7 +199,7 @@ export function createMetrics(options: MetricsOptions = {}) {
     }),
     kafkaFailures: new Counter({
       name: 'flotilla_kafka_failures_total',
-      help: 'Failures of sinks and sources, by error code',
+      help: 'Failures of sinks, sources and windows over topics, by error code',
       labelNames: ['part', 'code'] as const,
       registers,
     }),
@@ -217,13 +217,13 @@ export function createMetrics(options: MetricsOptions = {}) {
     }),
     kafkaSourceLag: new Gauge({
       name: 'flotilla_kafka_source_lag_records',
-      help: 'Records of a partition behind the last one that was read',
+      help: 'Records of a partition behind the last one that a source or windows (windows:<name>) read',
       labelNames: ['source', 'topic', 'partition'] as const,
       registers,
     }),
     kafkaRecordsLost: new Counter({
       name: 'flotilla_kafka_records_lost_total',
-      help: 'Records that Kafka deleted before a source read them',
+      help: 'Records that Kafka deleted before a source or windows read them',
       labelNames: ['source'] as const,
       registers,
     }),
@@ -310,6 +310,18 @@ export function createMetrics(options: MetricsOptions = {}) {
       name: 'flotilla_window_results_total',
       help: 'Emitted results; kind "correction": of a closed window, again',
       labelNames: ['window', 'kind'] as const,
+      registers,
+    }),
+    windowEvents: new Counter({
+      name: 'flotilla_window_events_total',
+      help: 'Events of a window definition that were read, with late and refused ones',
+      labelNames: ['window'] as const,
+      registers,
+    }),
+    windowOverdue: new Gauge({
+      name: 'flotilla_window_overdue_seconds',
+      help: 'How long ago the wall clock would have closed the oldest open window, if all events had been read and every source were idle; 0 if none is due',
+      labelNames: ['window'] as const,
       registers,
     }),
     windowDelay: new Gauge({

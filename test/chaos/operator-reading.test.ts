@@ -49,6 +49,17 @@ describe('the reading of the runbook', () => {
     expect(after('', 'flotilla_sagas{saga="a",status="failed"} 1')).to.deep.equal(['FlotillaSagaFailed']);
     expect(after('', 'flotilla_sagas{saga="a",status="started"} 1')).to.deep.equal([]);
     expect(after('flotilla_build_info{service="a"} 1', '')).to.deep.equal(['FlotillaProcessMissing']);
+    const part = (code: string, count: number) =>
+      `flotilla_kafka_failures_total{part="sink:a",code="${code}"} ${count}`;
+    expect(after(part('kafka.topic_missing', 1), part('kafka.topic_missing', 2))).to.deep.equal([
+      'FlotillaKafkaStopped',
+    ]);
+    expect(after(part('kafka.unavailable', 1), part('kafka.unavailable', 2))).to.deep.equal(['FlotillaKafkaFailing']);
+    const window = (late: number, events: number) =>
+      `flotilla_window_late_total{window="a",outcome="corrected"} ${late}\nflotilla_window_events_total{window="a"} ${events}`;
+    expect(after(window(0, 0), window(2, 100))).to.deep.equal(['FlotillaWindowsLateEvents']);
+    expect(after(window(0, 0), window(1, 100))).to.deep.equal([]);
+    expect(after('', 'flotilla_window_overdue_seconds{window="a"} 301')).to.deep.equal(['FlotillaWindowsStalled']);
     const vacant = 'flotilla_lease_vacant_seconds{service="a",lease="relay"} 20';
     expect(after('', vacant)).to.deep.equal(['FlotillaLeaseVacant']);
     expect(after('', `${vacant}\nflotilla_store_failing{service="a"} 1`)).to.deep.equal(['FlotillaStoreFailing']);

@@ -69,6 +69,8 @@ describe('a session of windows over topics', () => {
     const { session, lease } = await open('one', [1n, 1n]);
     await session.process(part(0, 1, 0));
     expect((await readWindows(store.query, definition))?.watermark.value).to.equal(undefined);
+    // the window ends at 10 s; the grace period is 5 s, and a source is idle after 30 s
+    expect(session.engine?.overdue(begin + 60_000)).to.equal(15_000);
     await session.process(part(1, 2, 30_000));
     // the minimum of the partitions, less the grace period
     expect((await readWindows(store.query, definition))?.watermark.value).to.equal(begin - 5_000);

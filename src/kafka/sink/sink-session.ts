@@ -104,7 +104,7 @@ export class SinkSession {
         page = store.readAll(last?.position ?? this.#read.position, batchSize);
         page.catch(() => undefined); // awaited in the next round, unless this one fails
         if (last !== undefined) await this.#publish(events, { position: last.position, event: last.id });
-        await this.#afterPage(events.length < batchSize);
+        await this.#afterPage();
         if (events.length > 0) await setImmediate();
         else {
           if (this.#open.records > 0) await this.#commit();
@@ -145,12 +145,13 @@ export class SinkSession {
     this.#open = { records: 0, pages: 0 };
   }
 
-  async #afterPage(isLast: boolean): Promise<void> {
+  async #afterPage(): Promise<void> {
     const now = performance.now();
     if (now - this.#committedAt > RENEW_INTERVAL_MS && this.#open.pages === 0) await this.#commit();
     if (now - this.#checkpointAt > CHECKPOINT_INTERVAL_MS) await this.#saveCheckpoint();
-    if (!isLast) return;
-    this.options.onPosition(await this.options.store.head(), this.#read.position);
+    // events without a topic count as published
+    const { position } = this.#open.records > 0 ? this.#committed : this.#read;
+    this.options.onPosition(await this.options.store.head(), position);
   }
 
   async #saveCheckpoint(): Promise<void> {

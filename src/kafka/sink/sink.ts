@@ -75,8 +75,8 @@ export function createSink(options: SinkOptions): Sink {
       metrics?.kafkaPublished.inc({ service }, records);
     },
     onPosition: (head: number, position: number) => {
-      state.failure = undefined;
       state.lag = Math.max(0, head - position);
+      if (state.lag === 0) state.failure = undefined;
       metrics?.kafkaSinkLag.set({ service }, state.lag);
     },
   };
@@ -94,6 +94,8 @@ export function createSink(options: SinkOptions): Sink {
           throw error;
         } finally {
           state.status = 'standby';
+          state.lag = 0; // the process that leads reports it
+          metrics?.kafkaSinkLag.set({ service }, 0);
         }
       });
       if (failure !== undefined) throw failure;

@@ -7,6 +7,7 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { ConsumedRecord, KafkaClient } from '../client/kafka-client.js';
 import { adoptEvent, decodeRecord, requireAccepted } from './decode-record.js';
 import { eachRecord } from './each-record.js';
+import { LagGauge } from './lag-gauge.js';
 import type { ConsumedPartition } from './offset-table.js';
 import { countRejected, storeRejected } from './rejected.js';
 import { TopicReader } from './topic-reader.js';
@@ -62,6 +63,7 @@ export function createSource(options: SourceOptions): Source {
   const state: SourceState = { failure: undefined };
   metrics?.kafkaAppended.inc({ source: name }, 0);
   metrics?.kafkaRecordsLost.inc({ source: name }, 0);
+  const lag = new LagGauge(name, metrics);
   let rejectedSoFar = 0;
   const process = async (tx: Tx, at: ConsumedPartition, record: ConsumedRecord) => {
     const problem = await appendRecord(tx, record, options);
@@ -86,10 +88,11 @@ export function createSource(options: SourceOptions): Source {
     from,
     process: eachRecord(store, process),
     sessionTimeout: options.sessionTimeout,
-    onProcessed: (records, { topic, partition }, lag) => {
+    onProcessed: (records, at, behind) => {
       metrics?.kafkaAppended.inc({ source: name }, records);
-      metrics?.kafkaSourceLag.set({ source: name, topic, partition: String(partition) }, lag);
+      lag.set(at, behind);
     },
+    onRebalance: () => lag.clear(),
     onLost: (records) => metrics?.kafkaRecordsLost.inc({ source: name }, records),
     onFailure: (error) => {
       state.failure = error;

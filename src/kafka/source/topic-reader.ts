@@ -49,6 +49,8 @@ export interface TopicReaderOptions {
   onProcessed?: (records: number, at: ConsumedPartition, lag: number) => void;
   /** See `ConsumerHandlers`. */
   onSkipped?: ConsumerHandlers['onSkipped'];
+  /** Called when the partitions of this member may have changed. */
+  onRebalance?: () => void;
   onLost?: (records: number) => void;
   onFailure?: (error: FlotillaError | undefined) => void;
   logger: Logger;
@@ -92,7 +94,10 @@ export class TopicReader {
         await consumer.connect();
         await consumer.run({
           onBatch: (batch) => this.#handle(batch, consumer, signal),
-          onRebalance: () => this.#next.clear(),
+          onRebalance: () => {
+            this.#next.clear();
+            this.options.onRebalance?.();
+          },
           onCrash: (error) => this.#end(error),
           onSkipped: this.options.onSkipped,
         });

@@ -11,6 +11,7 @@ import { WindowsMetrics } from '../../windows/reader/windows-metrics.js';
 import { prepareWindows } from '../../windows/state/windows-table.js';
 import type { KafkaClient } from '../client/kafka-client.js';
 import { kafkaError } from '../client/kafka-error.js';
+import { LagGauge } from '../source/lag-gauge.js';
 import { migrateKafkaTables } from '../source/offset-table.js';
 import { TopicReader } from '../source/topic-reader.js';
 import { withAdmin } from '../topics/plan-topics.js';
@@ -76,6 +77,7 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
   const part = `windows:${name}`;
   const counts = new WindowsMetrics(name, metrics);
   const failures = new Map<string, { code: string; message: string }>();
+  const lag = new LagGauge(part, metrics);
   let session: TopicWindowsSession | undefined;
   let failure: FlotillaError | undefined;
   const failed = (error: unknown) => {
@@ -93,8 +95,8 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
       ...{ group: windowsGroup(prefix, definition), consumer: versionName(definition) },
       process: (records) => current.process(records),
       onSkipped: (...skipped) => current.skip(...skipped),
-      onProcessed: (_, { topic, partition }, lag) =>
-        metrics.kafkaSourceLag.set({ source: part, topic, partition: String(partition) }, lag),
+      onProcessed: (_, at, behind) => lag.set(at, behind),
+      onRebalance: () => lag.clear(),
       onLost: (records) => metrics.kafkaRecordsLost.inc({ source: part }, records),
       onFailure: (error) => (error === undefined ? (failure = undefined) : failed(error)),
     });
@@ -122,6 +124,8 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
           throw error;
         } finally {
           session = undefined;
+          lag.clear();
+          counts.ended();
         }
       });
       if (gone !== undefined) throw gone;

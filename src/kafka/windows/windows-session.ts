@@ -103,7 +103,7 @@ export class TopicWindowsSession {
         this.#guarded(async () => {
           const processor = await this.#opened();
           await processor.tick(this.#positions.complete);
-          this.metrics.watermark(processor.engine.watermark.value, now);
+          this.metrics.progress(processor.engine, now);
           return true;
         }),
       );
@@ -121,6 +121,7 @@ export class TopicWindowsSession {
       const event = decodeInput(definition, at, record, this.failures);
       return { position: { at, next: record === last ? next : record.offset + 1n }, ...(event && { event }) };
     });
+    this.metrics.read(incoming.filter(({ event }) => event !== undefined).length);
     const now = clock.now();
     await processor.apply(incoming, () => ({ at: now, now }));
     await processor.flush();

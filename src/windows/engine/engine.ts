@@ -135,6 +135,13 @@ export class WindowEngine {
     });
   }
 
+  /** Milliseconds since the wall clock would have closed the oldest open window if every source were idle; 0 if none is
+   *  due. */
+  overdue(now: number): number {
+    const { grace, idleAfter } = this.definition;
+    return Math.max(0, now - this.#nextEnd - grace - idleAfter);
+  }
+
   /** Whether a window could be closed at this time of the wall clock without another event. */
   couldClose(now: number): boolean {
     return this.watermark.at(now) >= this.#nextEnd;

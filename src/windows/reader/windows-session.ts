@@ -91,6 +91,7 @@ export class WindowsSession {
     } finally {
       over.abort();
       await ticking;
+      this.#metrics.ended();
     }
     if (failed.error !== undefined) throw errorOf(failed.error);
   }
@@ -109,6 +110,7 @@ export class WindowsSession {
     const { verify, definitions, emitters } = this.options;
     const options = { verify, definitions, emitters, failures: this.#failures };
     const entries = part.entries.map((entry) => decodeEntry(this.definition, entry, options));
+    this.#metrics.read(entries.filter(({ event }) => event !== undefined).length);
     await processor.apply(entries, ({ time }) => this.#arrival(time, end.isLive));
     end.read(part.entries.at(-1)?.offset ?? -1);
   }
@@ -145,7 +147,7 @@ export class WindowsSession {
         fail(error);
         return;
       }
-      this.#metrics.watermark(processor.engine.watermark.value, now);
+      this.#metrics.progress(processor.engine, now);
     }
   }
 
