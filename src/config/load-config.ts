@@ -143,7 +143,10 @@ function mqttIn(values: Environment): Config['mqtt'] {
     MQTT_TLS_CERT: certificate,
     MQTT_TLS_KEY: key,
   } = values;
-  if (port === undefined) return undefined;
+  if (port === undefined) {
+    if (tlsPort === undefined) return undefined;
+    throw new FlotillaError('config.invalid', 'MQTT_TLS_PORT needs MQTT_PORT: the workers publish there to devices');
+  }
   if (tlsPort === undefined) return { host, port, tls: undefined };
   if (certificate === undefined || key === undefined) {
     throw new FlotillaError('config.invalid', 'MQTT_TLS_PORT needs MQTT_TLS_CERT and MQTT_TLS_KEY');

@@ -40,6 +40,19 @@ describe('the configuration', () => {
     expect(loadConfig({ AMQP_URL: '', API_TOKEN: '', PORT: '' }).port).to.equal(3000);
   });
 
+  it('accepts MQTT over TLS with its files, beside MQTT without it', () => {
+    const tls = { MQTT_TLS_PORT: '8883', MQTT_TLS_CERT: '/a.pem', MQTT_TLS_KEY: '/a.key' };
+    expect(loadConfig({ MQTT_PORT: '1883', ...tls }).mqtt).to.deep.equal({
+      host: '127.0.0.1',
+      port: 1883,
+      tls: { port: 8883, certificate: '/a.pem', key: '/a.key' },
+    });
+    expect(failure(tls).message).to.contain('MQTT_TLS_PORT needs MQTT_PORT');
+    expect(failure({ MQTT_PORT: '1883', MQTT_TLS_PORT: '8883' }).message).to.contain(
+      'needs MQTT_TLS_CERT and MQTT_TLS',
+    );
+  });
+
   it('logs text to a terminal and JSON otherwise, unless configured', () => {
     expect(loadConfig({}, { terminal: true }).logFormat).to.equal('text');
     expect(loadConfig({ LOG_FORMAT: 'json' }, { terminal: true }).logFormat).to.equal('json');

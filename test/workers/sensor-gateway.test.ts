@@ -1,11 +1,11 @@
-import { fork } from 'node:child_process';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { runWorkers } from 'flotilla';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import fleet from '../../config/fleet.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
@@ -25,6 +25,21 @@ import { ownNode, type OwnNode } from '../support/rabbitmq.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(root, 'src/cli/main.ts');
 const names = namesFor('');
+const MISSING = 'not installed, and therefore not tested by MQTT over TLS: openssl';
+
+/** Makes a certificate for 127.0.0.1 that is its own CA, with a key. Undefined: this machine has no openssl. */
+async function makeCertificate(folder: string) {
+  const [certificate, key] = [join(folder, 'ca.pem'), join(folder, 'key.pem')];
+  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...names];
+  try {
+    await promisify(execFile)('openssl', [...args, '-keyout', key, '-out', certificate]);
+    return { certificate, key };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 const at = (second: number) => new Date(Date.UTC(2026, 10, 29, 10, 0, second)).toISOString();
 const reading = (value: number, second = value) => JSON.stringify({ type: 'temperature', value, time: at(second) });
 
@@ -35,17 +50,19 @@ describe('worker sensor-gateway, by MQTT', function () {
   let store: Store;
   let env: NodeJS.ProcessEnv;
   let port: number;
+  let tls: { port: number; certificate: string; key: string } | undefined;
   const clients: MqttClient[] = [];
   const passwords = new Map<string, string>();
-  const stop = new AbortController();
-  let running: Promise<void> | undefined;
+  let workers: ChildProcess | undefined;
   const letters = inbox<string>();
   let close: () => Promise<void> = () => Promise.resolve();
 
   before(async () => {
-    port = await freePort(undefined, new Set());
-    own = await ownNode({ mqtt: { host: '127.0.0.1', port, exchange: names.telemetry } });
     folder = await mkdtemp(join(tmpdir(), 'flotilla-mqtt-'));
+    port = await freePort(undefined, new Set());
+    const files = await makeCertificate(folder);
+    tls = files && { port: await freePort(undefined, new Set([port])), ...files };
+    own = await ownNode({ mqtt: { host: '127.0.0.1', port, exchange: names.telemetry, ...(tls && { tls }) } });
     const { amqpUrl, managementUrl } = own.node;
     env = {
       PATH: process.env.PATH,
@@ -61,8 +78,7 @@ describe('worker sensor-gateway, by MQTT', function () {
   after(async () => {
     for (const client of clients) await client.endAsync(true);
     await close();
-    stop.abort();
-    await running;
+    if (workers !== undefined) await end(workers);
     await store.close();
     await own.remove();
     await rm(folder, { recursive: true, force: true });
@@ -77,26 +93,34 @@ describe('worker sensor-gateway, by MQTT', function () {
     passwords.set(device, (JSON.parse(out) as { password: string }).password);
   }
 
-  async function connect(device: string, options: IClientOptions = {}): Promise<MqttClient> {
+  async function connect(
+    device: string,
+    options: IClientOptions = {},
+    url = `mqtt://127.0.0.1:${port}`,
+  ): Promise<MqttClient> {
     const password = passwords.get(device) ?? '';
     const login = { username: device, password, clientId: device, protocolVersion: 4, reconnectPeriod: 0 } as const;
-    const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { ...login, ...options }, false);
+    const client = await connectAsync(url, { ...login, ...options }, false);
     client.on('error', () => undefined); // the broker closes the connection of an offender
     clients.push(client);
     return client;
   }
 
-  /** Starts a gateway that ends, as after kill -9, when it has committed some messages and acknowledged none of them.
-   *  Resolves when it is ready. */
-  async function startMortalGateway(): Promise<{ ended: Promise<unknown> }> {
-    const child = fork(program, ['worker', 'sensor-gateway'], {
+  /** Starts workers in a process of their own. Resolves when they are ready, or have ended. */
+  async function startProcess(names: readonly string[], more: NodeJS.ProcessEnv): Promise<ChildProcess> {
+    const child = fork(program, ['worker', ...names], {
       cwd: root,
-      env: { ...env, FLOTILLA_FAILPOINT: 'worker.committed:5' },
+      env: { ...env, ...more },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
+    await Promise.race([once(child, 'message'), once(child, 'exit')]);
+    return child;
+  }
+
+  async function end(child: ChildProcess): Promise<void> {
     const ended = once(child, 'exit');
-    await Promise.race([once(child, 'message'), ended]);
-    return { ended };
+    child.kill('SIGTERM');
+    await ended;
   }
 
   const readingsOf = async (sensor: string) => {
@@ -105,16 +129,14 @@ describe('worker sensor-gateway, by MQTT', function () {
   };
   const valuesOf = async (sensor: string) => (await readingsOf(sensor)).map(({ value }) => value);
 
-  /** Starts the workers, and reads their dead letters. */
+  /** Starts the workers, and reads their dead letters. They publish to devices over TLS, with the CA of the certificate. */
   async function start(): Promise<void> {
-    const { amqpUrl, managementUrl } = own.node;
-    const workers = runWorkers(fleet, ['sensor-gateway', 'sensor-alerts'], {
-      signal: stop.signal,
-      config: { amqpUrl, managementUrl, dataDir: folder, with: ['sensors'], logLevel: 'error' },
-      settings: { 'sensor-gateway': { mqttUrl: `mqtt://guest:guest@127.0.0.1:${port}` } },
+    const { amqpUrl } = own.node;
+    const [scheme, to] = tls === undefined ? ['mqtt', port] : ['mqtts', tls.port];
+    workers = await startProcess(['sensor-gateway', 'sensor-alerts'], {
+      MQTT_URL: `${scheme}://guest:guest@127.0.0.1:${to}`,
+      ...(tls !== undefined && { NODE_EXTRA_CA_CERTS: tls.certificate }),
     });
-    running = workers;
-    await workers.ready;
     const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'test', logger: silentLogger() });
     broker.consume(names.dead('sensor-gateway'), {
       prefetch: 10,
@@ -127,7 +149,9 @@ describe('worker sensor-gateway, by MQTT', function () {
   }
 
   it('stores what the broker acknowledged, once, if the gateway is killed between commit and ack', async () => {
-    const { ended } = await startMortalGateway();
+    // it ends, as after kill -9, when it has committed some messages and acknowledged none of them
+    const mortal = await startProcess(['sensor-gateway'], { FLOTILLA_FAILPOINT: 'worker.committed:5' });
+    const ended = once(mortal, 'exit');
     const device = await connect('dev-1');
     const values = Array.from({ length: 60 }, (_, value) => value);
     await Promise.all(values.map((value) => device.publishAsync('sensors/dev-1/readings', reading(value), { qos: 1 })));
@@ -142,6 +166,21 @@ describe('worker sensor-gateway, by MQTT', function () {
       return (await valuesOf('dev-1')).length >= values.length && queue?.messages === 0;
     });
     expect((await valuesOf('dev-1')).sort((a, b) => a - b)).to.deep.equal(values);
+  });
+
+  it('stores what a device publishes over TLS, and accepts no certificate of an unknown CA', async function () {
+    if (tls === undefined) {
+      console.log(`    ${MISSING}`);
+      return this.skip();
+    }
+    const url = `mqtts://127.0.0.1:${tls.port}`;
+    const unknown = await connect('dev-1', {}, url).catch((error: unknown) => error);
+    expect(unknown)
+      .to.have.property('code')
+      .that.is.oneOf(['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN']);
+    const device = await connect('dev-1', { ca: await readFile(tls.certificate) }, url);
+    await device.publishAsync('sensors/dev-1/readings', reading(-1, 1_000), { qos: 1 });
+    await eventually('the reading is stored', async () => (await valuesOf('dev-1')).includes(-1));
   });
 
   it('accepts no anonymous device, and no wrong password', async () => {
