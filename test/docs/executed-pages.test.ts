@@ -85,7 +85,7 @@ describe('the executed pages of the documentation @slow', function () {
     });
   }
 
-  it('have code that type-checks', () => {
-    expect(typeErrors(executed)).to.deep.equal([]);
+  it('have code that type-checks', async () => {
+    expect(await typeErrors(executed)).to.deep.equal([]);
   });
 });

@@ -85,7 +85,7 @@ describe('the code of a page', () => {
     try {
       await writeFile(
         join(project, 'tsconfig.json'),
-        '{ "compilerOptions": { "types": [], "lib": ["es2023"] }, "files": ["a.ts"] }',
+        '{ "compilerOptions": { "types": [], "lib": ["es2023"] }, "include": ["a.ts"] }',
       );
       await writeFile(join(project, 'a.ts'), 'export const a = 1;');
       const blocks = blocksOf(
@@ -95,7 +95,7 @@ describe('the code of a page', () => {
           'ts file=a.ts\nundeclared();',
         ),
       );
-      expect(typeErrors([{ page: 'x.md', project, blocks }])).to.deep.equal([
+      expect(await typeErrors([{ page: 'x.md', project, blocks }])).to.deep.equal([
         "x.md, line 3: Type 'number' is not assignable to type 'string'.",
       ]);
     } finally {
