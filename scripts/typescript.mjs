@@ -6,8 +6,9 @@ import { root } from './root.mjs';
 
 // `node --import=…/scripts/typescript.mjs file.ts` runs TypeScript of this checkout: each module has the URL of its
 // source file and the code that `ensureModules` compiled from it. A process starts in less than half the time of tsx,
-// which tries several paths for each module.
-await ensureModules();
+// which tries several paths for each module. The parent of a forked process has compiled them: to look at every file
+// again takes 60 ms of processor time.
+if (process.channel === undefined) await ensureModules();
 
 const home = pathToFileURL(`${root}/`).href;
 const sources = FOLDERS.map((folder) => `${home}${folder}/`);
