@@ -223,7 +223,8 @@ try {
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;
-    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [2000, 9000], syncTime: 250 });
+    const load = { cuts, pause: [2000, 9000], syncTime: 250, customers: 4 } as const;
+    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, ...load });
     return `${cuts} cuts, ${orders} orders`;
   });
   await part('store, racing writers', async () => {
