@@ -223,8 +223,7 @@ try {
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;
-    const load = { cuts, pause: [2000, 9000], syncTime: 250, customers: 4 } as const;
-    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, ...load });
+    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [2000, 9000], syncTime: 250 });
     return `${cuts} cuts, ${orders} orders`;
   });
   await part('store, racing writers', async () => {

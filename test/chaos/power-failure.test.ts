@@ -16,7 +16,6 @@ describe('a power failure that loses all unsynced data', function () {
       cuts: 1,
       pause: [2000, 4000],
       syncTime: 250,
-      customers: 2,
     });
   });
 });

@@ -13,13 +13,12 @@ export interface PowerFailureOptions extends RunOptions {
   pause: readonly [number, number];
   /** How long a sync takes, in milliseconds, during which a commit is visible, but not durable. */
   syncTime: number;
-  /** The number of customers who order at the same time. */
-  customers: number;
 }
 
 /** The roles that keep their power: the gateway and the carrier are on another machine, and so is RabbitMQ. */
 const ELSEWHERE = ['sandbox'] as const;
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
+const CUSTOMERS = 4;
 /** The share of files of which a power failure leaves more than the synced content. */
 const WRITTEN_EARLY = 0.3;
 
@@ -39,7 +38,7 @@ export async function cutPower(options: PowerFailureOptions): Promise<number> {
       for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, 10_000);
       await customers.register();
       const shopping = new AbortController();
-      const load = order(run, options.customers, shopping.signal);
+      const load = order(run, shopping.signal);
       load.catch(() => undefined); // awaited below
       try {
         for (let cut = 1; cut <= options.cuts; cut += 1) {
@@ -65,7 +64,7 @@ export async function cutPower(options: PowerFailureOptions): Promise<number> {
   return orders;
 }
 
-async function order({ customers, random }: ChaosRun, count: number, signal: AbortSignal): Promise<void> {
+async function order({ customers, random }: ChaosRun, signal: AbortSignal): Promise<void> {
   const shop = async () => {
     const account = await customers.openAccount();
     while (!signal.aborted) {
@@ -73,7 +72,7 @@ async function order({ customers, random }: ChaosRun, count: number, signal: Abo
       await customers.moveMoney(account);
     }
   };
-  await Promise.all(Array.from({ length: count }, shop));
+  await Promise.all(Array.from({ length: CUSTOMERS }, shop));
 }
 
 /** Leaves the files as a power failure does: with their synced content, some with everything written. Resolves with
