@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { branchPoint, runGit } from '../contracts/git.js';
 import { FlotillaError, messageOf } from '../errors.js';
-import { compare, type Flow, type Part } from './model.js';
+import { compare, PART_KINDS, type Flow, type Part } from './model.js';
 
 /** The committed flow, beside package.json: what a pull request is compared with. */
 export const FLOW_FILE = 'schemas/flow.json';
@@ -12,7 +12,7 @@ const types = z.array(z.string());
 const flowFile = z.strictObject({
   parts: z.array(
     z.strictObject({
-      kind: z.enum(['route', 'api', 'worker', 'saga', 'projection', 'keeper', 'outside']),
+      kind: z.enum(PART_KINDS),
       name: z.string(),
       service: z.string(),
       worker: z.string().optional(),

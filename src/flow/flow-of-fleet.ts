@@ -1,11 +1,15 @@
 import type { Route } from '../api/route.js';
 import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
 import { sagaEvents } from '../events/saga-events.js';
-import type { Fleet } from '../fleet/define-fleet.js';
-import { OPS_STORE } from '../fleet/reserved-names.js';
+import { typesMatching } from '../events/handler-types.js';
+import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
+import { kafkaWindows } from '../fleet/kafka.js';
+import { KAFKA_STORE, OPS_STORE } from '../fleet/reserved-names.js';
 import { commandsOf, messageTypesOf } from '../sagas/definition/definition.js';
 import type { SagaDefinition } from '../sagas/definition/types.js';
 import { workerDefinitionOf, type WorkerDefinition } from '../worker/definition/worker-definition.js';
+import { topicOf } from '../kafka/topics/topic-routes.js';
+import { windowsDefinitionOf, type WindowsDefinition } from '../windows/definition.js';
 import { compare, type Flow, type Part } from './model.js';
 
 /** A saga has finitely many steps and attempts: what it reads after its start moves it forward or is noted. */
@@ -18,6 +22,7 @@ export function flowOf(fleet: Fleet): Flow {
     ...outsideParts(fleet),
     ...apiParts(fleet),
     ...fleet.workers.map(workerDefinitionOf).flatMap(workerParts),
+    ...kafkaParts(fleet),
     partOf({ kind: 'keeper', name: 'keeper', service: OPS_STORE, emits: [...LIFECYCLE_EVENTS] }),
   ].filter(({ emits, reads }) => emits.length + reads.length > 0);
   const undeclaredApi = fleet.api !== undefined && fleet.api.emits === undefined ? fleet.api.store : undefined;
@@ -78,13 +83,47 @@ function workerParts(worker: WorkerDefinition): Part[] {
   return [
     partOf({ ...own, kind: 'worker', name, emits, reads, cycles }),
     ...sagas.map((saga) => sagaPart(saga, own)),
-    ...windows.map(({ name: window, foldOf, emits: result }) =>
-      partOf({ ...own, kind: 'windows', name: window, emits: [result], reads: [...foldOf.keys()] }),
-    ),
+    ...windows.map((definition) => windowsPart(definition, own)),
     ...projections.map(({ name: projection, handlerOf }) =>
       partOf({ ...own, kind: 'projection', name: projection, reads: [...handlerOf.keys()] }),
     ),
   ];
+}
+
+/** The topics of Kafka with what sinks publish there and sources accept from there, and the windows over topics. The types
+ *  of these windows that no part of the fleet emits come from their topics. */
+function kafkaParts(fleet: Fleet): Part[] {
+  const { kafka, catalogue } = fleet;
+  if (kafka === undefined) return [];
+  const { definitions } = catalogue;
+  const { topics = {}, sources = [], windows = [] } = kafka;
+  const find = topicOf(topics, definitions);
+  const emitted = new Set(declaredEmitters(fleet).keys());
+  const parts = new Map<string, { emits: string[]; reads: string[] }>();
+  const add = (topic: string, types: Partial<{ emits: string[]; reads: string[] }>) => {
+    const { emits, reads } = parts.get(topic) ?? { emits: [], reads: [] };
+    parts.set(topic, { emits: [...emits, ...(types.emits ?? [])], reads: [...reads, ...(types.reads ?? [])] });
+  };
+  for (const type of Object.keys(definitions)) {
+    const topic = find(type);
+    if (topic !== undefined && emitted.has(type)) add(topic, { reads: [type] });
+  }
+  for (const { topics: names, types } of sources) {
+    const emits = types.flatMap((pattern) => typesMatching(definitions, pattern));
+    for (const topic of names) add(topic, { emits });
+  }
+  for (const { topics: names, windows: handle } of windows) {
+    const foreign = [...windowsDefinitionOf(handle).foldOf.keys()].filter((type) => !emitted.has(type));
+    for (const topic of names) add(topic, { emits: foreign });
+  }
+  return [
+    ...[...parts].map(([name, types]) => partOf({ kind: 'topic', name, service: KAFKA_STORE, ...types })),
+    ...kafkaWindows(fleet).map((definition) => windowsPart(definition, { service: KAFKA_STORE })),
+  ];
+}
+
+function windowsPart({ name, foldOf, emits }: WindowsDefinition, own: Pick<Part, 'service' | 'worker'>): Part {
+  return partOf({ ...own, kind: 'windows', name, emits: [emits], reads: [...foldOf.keys()] });
 }
 
 function sagaPart(saga: SagaDefinition, own: Pick<Part, 'service'> & { worker: string }): Part {

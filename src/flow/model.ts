@@ -1,5 +1,18 @@
-/** What a part of a fleet is. `outside`: a publisher outside the fleet that its types allow. */
-export type PartKind = 'route' | 'api' | 'worker' | 'saga' | 'windows' | 'projection' | 'keeper' | 'outside';
+export const PART_KINDS = [
+  'route',
+  'api',
+  'worker',
+  'saga',
+  'windows',
+  'projection',
+  'keeper',
+  'outside',
+  'topic',
+] as const;
+
+/** What a part of a fleet is. `outside`: a publisher outside the fleet that its types allow. `topic`: one of Kafka, which
+ *  reads what a sink publishes there, and emits what a source stores from there. */
+export type PartKind = (typeof PART_KINDS)[number];
 
 /** A part of a fleet that emits or reads messages. */
 export interface Part {

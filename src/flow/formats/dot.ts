@@ -6,6 +6,7 @@ const SHAPES: Readonly<Record<Box['kind'], string>> = {
   route: 'oval',
   api: 'oval',
   keeper: 'box',
+  topic: 'cds',
   worker: 'box',
   saga: 'box3d',
   windows: 'tab',

@@ -6,6 +6,7 @@ const SHAPES: Readonly<Record<Box['kind'], readonly [string, string]>> = {
   route: ['([', '])'],
   api: ['([', '])'],
   keeper: ['[', ']'],
+  topic: ['{{', '}}'],
   worker: ['[', ']'],
   saga: ['[[', ']]'],
   windows: ['[/', '/]'],

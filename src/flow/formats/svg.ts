@@ -19,7 +19,7 @@ const STYLE = `
     .route, .api, .outside { fill: #dafbe1; stroke: #1a7f37; }
     .saga { fill: #fbefff; stroke: #8250df; }
     .projection { fill: #fff8c5; stroke: #9a6700; }
-    .keeper { fill: #f6f8fa; stroke: #57606a; }
+    .keeper, .topic { fill: #f6f8fa; stroke: #57606a; }
     .dead-end { stroke-dasharray: 4 3; stroke-width: 1.5; }
     .arrow { fill: none; stroke: #8c959f; }
     .cycle { stroke: #cf222e; stroke-width: 2; }
@@ -38,7 +38,7 @@ const STYLE = `
       .route, .api, .outside { fill: #0f2e1a; stroke: #3fb950; }
       .saga { fill: #2b1d47; stroke: #ab7df8; }
       .projection { fill: #3a2d06; stroke: #d29922; }
-      .keeper { fill: #21262d; stroke: #9198a1; }
+      .keeper, .topic { fill: #21262d; stroke: #9198a1; }
       .arrow { stroke: #6e7681; }
       .cycle { stroke: #f85149; }
       .undeclared { stroke: #f0883e; }
