@@ -107,6 +107,29 @@ describe('flotilla windows', function () {
     expect((await windows('rewind', 'listing', '--to', 'yesterday')).code).to.equal(2);
   });
 
+  it('drop deletes the state of a version that the fleet no longer has, unless a process computes it', async () => {
+    // its results follow those of version 1
+    const old = listing({ kind: 'tumbling', grace: '1s', idleAfter: '300ms', version: 7 });
+    const former = await startWorker(workerDefinitionOf(plant.defineWorker({ name: 'metrics', windows: [old] })), {
+      ...{ store, broker: bench.broker, prefix: bench.opened.prefix, instance: 'old' },
+      logger: silentLogger(),
+    });
+    await finals(6);
+    expect((await windows('list')).out).to.match(/listing@7 +- +metrics +old/);
+    expect((await windows('drop', 'listing@7', '--yes')).said).to.contain('a process computes listing@7');
+    await former.stop(5_000);
+    expect((await windows('drop', 'listing@7')).said).to.contain('without a terminal, add --yes');
+    expect((await windows('drop', 'listing@1', '--yes')).said).to.contain('is a version of this fleet');
+    expect((await windows('drop', 'listing@7', '--yes')).out).to.match(/deleted, with [45] panes/);
+    expect((await windows('drop', 'listing@7', '--yes')).said).to.contain('windows.not_found');
+    expect((await windows('list')).out)
+      .to.match(/listing@1 +metrics +metrics +current/)
+      .and.not.contain('listing@7');
+    const [left] = await store.query<{ n: number }>`SELECT COUNT(*) AS n FROM flotilla_window_recent WHERE windows > 1`;
+    expect(Number(left?.n)).to.equal(0);
+    expect(await resultsOf(store)).to.have.length.above(3);
+  });
+
   it('list, show and late print the state, and the events that were late', async () => {
     const list = JSON.parse((await windows('list', '--json')).out);
     expect(list.items).to.have.length(1);

@@ -65,6 +65,11 @@ export async function listOffsets(
   });
 }
 
+/** Deletes the offsets of a consumer: it would begin again. */
+export async function forgetOffsets(sql: Sql, consumer: string): Promise<void> {
+  await sql`DELETE FROM flotilla_kafka_offsets WHERE consumer = ${consumer}`;
+}
+
 /** Moves the offset of a partition; false, without a change, if it is not at `from`, because another member of the group
  *  has moved it. */
 export async function moveOffset(

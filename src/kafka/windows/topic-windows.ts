@@ -68,6 +68,11 @@ function windowsGroup(prefix: string, { name, version }: WindowsDefinition): str
   return `${prefix}flotilla-windows-${name}-${version}`;
 }
 
+/** The name of the lease of the process that computes a version. */
+export function topicWindowsLease(version: Pick<WindowsDefinition, 'name' | 'version'>): string {
+  return `kafka-${versionName(version)}`;
+}
+
 /** Creates a window computation over topics; `run` starts it. A sink of the same store publishes its results. */
 export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
   const { store, client, topics, prefix = '', instance, deriveId = derivedId, clock = systemClock } = options;
@@ -115,7 +120,7 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
     async run(signal) {
       await prepareWindows(store, definition, clock.now());
       await migrateKafkaTables(store);
-      const leader = { store, name: `kafka-${versionName(definition)}`, holder: instance, ttl, locked: true, logger };
+      const leader = { store, name: topicWindowsLease(definition), holder: instance, ttl, locked: true, logger };
       const gone = await runAsLeader({ ...leader, signal }, async (lease, leading) => {
         try {
           await withAdmin(client, (admin) => lead(lease, leading, admin));
