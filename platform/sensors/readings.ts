@@ -31,20 +31,28 @@ function readingOf<T extends SensorType>(type: T, ...spellings: [string, ...stri
   });
 }
 
-const reading = z
-  .discriminatedUnion('type', [
-    readingOf('temperature', units.temperature, 'C', 'celsius'),
-    readingOf('humidity', units.humidity, 'percent'),
-    readingOf('pressure', units.pressure, 'mbar'),
-    readingOf('motion', units.motion),
-  ])
+export const reading = z
+  .discriminatedUnion(
+    'type',
+    [
+      readingOf('temperature', units.temperature, 'C', 'celsius'),
+      readingOf('humidity', units.humidity, 'percent'),
+      readingOf('pressure', units.pressure, 'mbar'),
+      readingOf('motion', units.motion),
+    ],
+    {
+      error: ({ code }) => (code === 'invalid_union' ? `expected one of ${Object.keys(units).join(', ')}` : undefined),
+    },
+  )
   .meta({ id: 'SensorReading', description: 'A measured value' });
 
 export type Reading = z.infer<typeof reading>;
 
+export const readingList = z.array(reading).min(1).max(MAX_READINGS);
+
 /** One reading, or several of one sensor. */
 export const readings = z
-  .union([reading, z.array(reading).min(1).max(MAX_READINGS)])
+  .union([reading, readingList])
   .meta({ id: 'SensorReadings', description: 'One reading, or up to 500' });
 
 /** Whether the time of a reading is too far ahead. */

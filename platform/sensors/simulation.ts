@@ -1,4 +1,4 @@
-import { defineLoad, type EndedItem } from 'flotilla';
+import { defineLoad, FlotillaError, type EndedItem } from 'flotilla';
 import { boundedFetch } from 'flotilla/http';
 import { z } from 'zod';
 import { openMqtt } from './mqtt.js';
@@ -88,7 +88,10 @@ async function openDevice(url: string): Promise<{ send: Send; close: () => Promi
     client.once('connect', () => resolve());
     client.once('error', (error) => {
       client.end(true);
-      reject(new Error(`MQTT: ${error.message || 'the broker is not reachable; is MQTT_PORT set?'}`));
+      const detail = `MQTT at ${new URL(url).host}: ${error.message || 'not reachable'}`;
+      reject(
+        new FlotillaError('config.invalid', `${detail}; set MQTT_PORT for \`up\`, and name the broker: --mqtt <url>`),
+      );
     });
   });
   client.on('error', () => undefined); // it connects again, and what is not acknowledged is refused

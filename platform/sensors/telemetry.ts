@@ -2,7 +2,7 @@ import { newId, PermanentError, type TelemetryMessage, type TelemetryResult } fr
 import { z } from 'zod';
 import type { Data } from '../catalogue.js';
 import { readingData } from './reading-event.js';
-import { isAhead, readings } from './readings.js';
+import { isAhead, reading, readingList } from './readings.js';
 
 export const topics = {
   readings: 'sensors/{device}/readings',
@@ -28,9 +28,10 @@ export function readReport(message: TelemetryMessage): Report {
 
 /** Without a time, a repeated reading could not be told from another one with the same value. */
 function readReadings({ device: sensor, json }: TelemetryMessage): Report {
-  const result = readings.safeParse(json());
+  const body = json();
+  const result = Array.isArray(body) ? readingList.safeParse(body) : reading.safeParse(body);
   if (!result.success) throw new PermanentError('sensor.invalid_reading', describe(result.error));
-  const given = Array.isArray(result.data) ? result.data : [result.data];
+  const given = [result.data].flat();
   if (given.some((reading) => isAhead(reading, Date.now()))) {
     throw new PermanentError('sensor.time_ahead', 'A reading is more than 5 minutes ahead.');
   }
@@ -55,8 +56,6 @@ function readStatus({ device: sensor, body }: TelemetryMessage): Report {
 
 /** The first problem, with its place. */
 function describe({ issues }: z.ZodError): string {
-  let [issue] = issues;
-  // of a union: the alternative that is meant has the problem deeper inside
-  if (issue?.code === 'invalid_union') issue = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
+  const [issue] = issues;
   return `${issue?.path.join('.') || 'reading'}: ${issue?.message ?? 'not valid'}`;
 }

@@ -71,6 +71,29 @@ describe('platform: sensors over HTTP', () => {
     expect(await api.store.read('sensor/s4')).to.deep.equal([]);
   });
 
+  it('names the field that is not valid, of one reading and of several', async () => {
+    const errorOf = async (body: unknown) => {
+      const [error] = (await post('s4', body)).body.errors as { path: string; message: string }[];
+      return [error?.path, error?.message];
+    };
+    const expected = 'Invalid input: expected number, received string';
+    expect(await errorOf({ ...reading, value: '21' })).to.deep.equal(['value', expected]);
+    expect(await errorOf([reading, { ...reading, value: '21' }])).to.deep.equal(['1.value', expected]);
+    const types = 'expected one of temperature, humidity, pressure, motion';
+    expect(await errorOf({ ...reading, type: 'noise' })).to.deep.equal(['type', types]);
+    expect(await errorOf([{ ...reading, type: 'noise' }])).to.deep.equal(['0.type', types]);
+    expect(await errorOf({ ...reading, unit: '°F' })).to.deep.equal([
+      'unit',
+      'Invalid option: expected one of "°C"|"C"|"celsius"',
+    ]);
+    const many = Array.from({ length: 501 }, () => reading);
+    expect(await errorOf(many)).to.deep.equal(['', 'Too big: expected array to have <=500 items']);
+    expect(await errorOf('"x"')).to.deep.equal([
+      '',
+      'Invalid input: expected object, received string; or: Invalid input: expected array, received string',
+    ]);
+  });
+
   it('are off in a platform that runs without sensors, by every route', async () => {
     const other = await temporaryFile();
     const without = await startApi(other.path, { routes: routes({ fulfilment: 'orchestrated' }) });
