@@ -14,10 +14,16 @@ export interface SigningOptions {
   /** Called for each message without a valid signature that `queue` has delivered, except with `off`. Must not
    *  throw. */
   onUnsigned?: (queue: string) => void;
+  /** The exchange to which devices publish, which have no key: their messages are not reported. @default none */
+  devices?: string;
 }
 
 /** Wraps a broker: signs vouched messages of its publishers, and determines the origin of each message received. */
 export function signedBroker(broker: Broker, options: SigningOptions): Broker {
+  const { devices, keys, verification } = options;
+  const ofDevices = { keys, verification };
+  const verified = (delivery: Delivery) =>
+    new VerifiedDelivery(delivery, delivery.exchange === devices ? ofDevices : options);
   return {
     get state() {
       return broker.state;
@@ -39,7 +45,7 @@ export function signedBroker(broker: Broker, options: SigningOptions): Broker {
     close: () => broker.close(),
     createPublisher: (publisherOptions) => signedPublisher(broker.createPublisher(publisherOptions), options.keys),
     consume: (queue, { onDelivery, ...rest }) =>
-      broker.consume(queue, { ...rest, onDelivery: (delivery) => onDelivery(new VerifiedDelivery(delivery, options)) }),
+      broker.consume(queue, { ...rest, onDelivery: (delivery) => onDelivery(verified(delivery)) }),
     readStream: (stream, { onEntry, ...rest }) =>
       broker.readStream(stream, {
         ...rest,

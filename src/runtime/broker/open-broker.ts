@@ -3,6 +3,7 @@ import type { Broker } from '../../broker/broker.js';
 import { createRabbitBroker, type RabbitBrokerOptions } from '../../broker/rabbitmq/broker.js';
 import { parseFleetKeys, type FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { signedBroker } from '../../broker/signing/signed-broker.js';
+import { namesFor } from '../../broker/topology/topology.js';
 import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -42,6 +43,7 @@ export function openBroker(
   return signedBroker(broker, {
     keys,
     verification,
+    devices: namesFor(config.prefix).telemetry,
     onUnsigned(queue) {
       metrics?.unsigned.inc({ queue });
       unreported += 1;

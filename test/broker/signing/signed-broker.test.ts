@@ -54,6 +54,26 @@ describe('signatures of a fleet', () => {
   const vouch = { origin: 'fleet', for: 'payment' } as const;
   const control = { [HEADERS.attempt]: 3, [HEADERS.replay]: 'r1', [HEADERS.again]: true, tenant: 't1' };
 
+  it('are not expected of devices, whose messages are not reported', async () => {
+    const plain = createMemoryBroker();
+    const telemetry = { patterns: ['tanks.*.level'], replies: [] };
+    const tanks = { name: 'tanks', patterns: [], retryDelays: [], telemetry };
+    await plain.applyTopology(
+      topologyOf([tanks], { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 10 }),
+    );
+    const unsigned: string[] = [];
+    const broker = signedBroker(plain, {
+      ...{ keys: parseFleetKeys(NEW), verification: 'require', devices: 'telemetry' },
+      onUnsigned: (queue) => unsigned.push(queue),
+    });
+    await publish(plain, message({}, { exchange: 'telemetry', routingKey: 'tanks.t1.level' }));
+    expect((await received(broker, 'tanks')).origin).to.equal('outside');
+    expect(unsigned).to.deep.equal([]);
+    await publish(plain, message({}, { routingKey: 'tanks' }));
+    expect((await received(broker, 'tanks')).origin).to.equal('outside');
+    expect(unsigned).to.deep.equal(['tanks']);
+  });
+
   it('identify messages of the fleet, and keep their headers', async () => {
     const { broker, unsigned } = await open(NEW);
     await publish(broker, message(control, { vouch }));
