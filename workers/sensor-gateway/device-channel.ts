@@ -15,7 +15,16 @@ export interface DeviceChannel {
 /** Connects in the background, again after every loss. Without a URL nothing is published. */
 export async function openDeviceChannel(url: string | undefined, log: Logger): Promise<DeviceChannel> {
   const client = url === undefined ? undefined : await openMqtt(url);
-  client?.on('error', (error) => log.warn(`MQTT: ${error.message}`));
+  // it tries again every second: each cause is reported once
+  let reported: string | undefined;
+  client?.on('error', ({ message }) => {
+    if (message !== reported) log.warn(`MQTT: ${message}`);
+    reported = message;
+  });
+  client?.on('connect', () => {
+    if (reported !== undefined) log.info('MQTT: connected');
+    reported = undefined;
+  });
   return {
     isOpen: client !== undefined,
     async publishAlert(alert, signal) {
