@@ -1,7 +1,7 @@
 import { sleep } from '../concurrency/sleep.js';
 import { requireTokens } from '../config/load-config.js';
 import { FlotillaError } from '../errors.js';
-import { declaredEmitters, type Fleet } from '../fleet/define-fleet.js';
+import type { Fleet } from '../fleet/define-fleet.js';
 import {
   kafkaResultRoutes,
   kafkaRoutes,
@@ -13,17 +13,17 @@ import { loadKafkaClient } from '../kafka/client/load-client.js';
 import type { KafkaClient } from '../kafka/client/kafka-client.js';
 import { createSink, type Sink } from '../kafka/sink/sink.js';
 import { createSource, type Source } from '../kafka/source/source.js';
-import { topicOf, type TopicRoutes } from '../kafka/topics/topic-routes.js';
+import type { TopicRoutes } from '../kafka/topics/topic-routes.js';
 import { createTopicWindows, type TopicWindows } from '../kafka/windows/topic-windows.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/store.js';
 import { StoreWatch } from '../store/store-watch.js';
-import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import { runProcess, type FleetProcess } from './fleet-process.js';
 import { storeUrlOf } from './place.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { serveHealth } from './serve-health.js';
 import { hasStore, storeRegistry } from './stores/existing-stores.js';
+import { sinkServices } from './stores/kafka-sinks.js';
 
 /** Runs the Kafka sinks and sources of a fleet in this program. Any number of programs may run them: one of them publishes
  *  each store, and the sources share the partitions.
@@ -49,21 +49,6 @@ async function startKafka(process: FleetProcess): Promise<{ url: string }> {
   await startReaders(process, client);
   await process.register({ role: 'kafka', workers: [], url });
   return { url };
-}
-
-/** The services whose stores are published to Kafka: those that emit a type with a topic. What comes from Kafka is not
- *  published there again. */
-function sinkServices(fleet: Fleet): string[] {
-  const { kafka, api, catalogue } = fleet;
-  const routes = kafka?.topics;
-  if (routes === undefined) return [];
-  const find = topicOf(routes, catalogue.definitions);
-  const services = new Set<string>();
-  for (const [type, names] of declaredEmitters(fleet))
-    if (find(type) !== undefined) for (const name of names) services.add(name);
-  if (api !== undefined && api.emits === undefined) services.add(api.store); // it may append any type
-  const known = new Set([api?.store, ...fleet.workers.map((worker) => workerDefinitionOf(worker).store)]);
-  return [...services].filter((name) => name !== KAFKA_STORE && known.has(name)).sort();
 }
 
 const STORE_POLL_MS = 1_000;
@@ -166,8 +151,9 @@ function sourceOf(
     prefix: config.prefix,
   });
   checks[`source:${declared.name}`] = () => {
-    const { failure } = source.state();
-    return { ok: failure === undefined, detail: failure?.message ?? `reads ${declared.topics.join(', ')}` };
+    const { failure, lag } = source.state();
+    const detail = `reads ${declared.topics.join(', ')}, ${lag} records behind`;
+    return { ok: failure === undefined, detail: failure?.message ?? detail };
   };
   return source;
 }
@@ -185,9 +171,9 @@ function windowsOf(
     logger: logger.child({ windows: declared.windows.name }),
   });
   checks[`windows:${declared.windows.name}`] = () => {
-    const { status, watermark, failure } = windows.state();
-    const reached = watermark === undefined ? 'no event yet' : `watermark ${new Date(watermark).toISOString()}`;
-    const detail = status === 'standby' ? 'another process computes' : reached;
+    const { status, watermark, lag, failure } = windows.state();
+    const reached = watermark === undefined ? 'no watermark yet' : `watermark ${new Date(watermark).toISOString()}`;
+    const detail = status === 'standby' ? 'another process computes' : `${reached}, ${lag} records behind`;
     return { ok: failure === undefined, detail: failure?.message ?? detail };
   };
   return windows;

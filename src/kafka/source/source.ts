@@ -36,6 +36,8 @@ export interface SourceOptions {
 }
 
 export interface SourceState {
+  /** Records behind the partitions that this process reads, as of their last batch. */
+  lag: number;
   /** The failure that the source currently retries. */
   failure: FlotillaError | undefined;
 }
@@ -60,7 +62,7 @@ export function sourceGroup(prefix: string, name: string): string {
 export function createSource(options: SourceOptions): Source {
   const { name, store, client, topics, from = 'beginning', prefix = '', logger = silentLogger(), metrics } = options;
   const { maxRejected = 10_000, clock = Date.now } = options;
-  const state: SourceState = { failure: undefined };
+  const state: Omit<SourceState, 'lag'> = { failure: undefined };
   metrics?.kafkaAppended.inc({ source: name }, 0);
   metrics?.kafkaRecordsLost.inc({ source: name }, 0);
   const lag = new LagGauge(name, metrics);
@@ -100,7 +102,7 @@ export function createSource(options: SourceOptions): Source {
     },
     logger,
   });
-  return { state: () => ({ ...state }), run: (signal) => reader.run(signal) };
+  return { state: () => ({ ...state, lag: lag.total }), run: (signal) => reader.run(signal) };
 }
 
 /** Appends the event in a record. Resolves with the error if the record has no event that the source accepts. */

@@ -42,6 +42,8 @@ export interface TopicWindowsState {
   status: 'reading' | 'standby';
   /** Milliseconds since the epoch; undefined before the first event and in a standby. */
   watermark: number | undefined;
+  /** Records behind the partitions, as of their last batch. */
+  lag: number;
   /** The failure that is currently retried. */
   failure: FlotillaError | undefined;
 }
@@ -115,7 +117,7 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
     state() {
       const watermark = session?.engine?.watermark.value;
       const value = watermark !== undefined && Number.isFinite(watermark) ? watermark : undefined;
-      return { status: session === undefined ? 'standby' : 'reading', watermark: value, failure };
+      return { status: session === undefined ? 'standby' : 'reading', watermark: value, lag: lag.total, failure };
     },
     async run(signal) {
       await prepareWindows(store, definition, clock.now());

@@ -32,8 +32,9 @@ export async function checkLeases(context: Context): Promise<Finding[]> {
 
 /** `mayBeTaken`: a lease is free, and a process competes for it. */
 async function examine(context: Context): Promise<{ findings: Finding[]; mayBeTaken: boolean }> {
-  const fleet = await context.fleet();
   const processes = await readProcesses(runDirOf(context));
+  const { kafka, ...others } = await context.fleet();
+  const fleet = { ...others, ...(kafka !== undefined && context.config.kafka.brokers.length > 0 && { kafka }) };
   const needed = neededLeases(fleet, enabledWorkers(fleet, context.config), processes);
   const problems: Finding[] = [];
   let held = 0;

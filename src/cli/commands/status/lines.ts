@@ -71,6 +71,7 @@ export function statusLines(
     ...(abandoned ?? []).map(abandonedLine),
     ...unpublishedLines(processes),
     ...logReaders.map(logLine),
+    ...processes.flatMap(kafkaLines),
     ...processLines(processes, now),
     ...problemLines(
       problems.filter(
@@ -286,6 +287,15 @@ function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
   if (offset === null) return `${worker} reads the log: no process on this machine reports how far it is`;
   const alarm = alarms === 0 ? '' : `; ALARM: it found entries or events lost ${alarms} times, see its /readyz`;
   return `${worker} is done with the log up to offset ${offset}, ${behind ?? UNKNOWN} behind${alarm}`;
+}
+
+/** `sink:core is with kafka (pid 4711): 0 positions behind`, of the parts that a process has. Those that fail are among the
+ *  reasons why it is not ready. */
+function kafkaLines({ role, pid, checks }: ProcessReport): string[] {
+  if (role !== 'kafka') return [];
+  return Object.entries(checks)
+    .filter(([name, { ok, detail }]) => ok && /^(sink|source|windows):/.test(name) && !detail.startsWith('another'))
+    .map(([name, { detail }]) => `${name} is with kafka (pid ${pid}): ${detail}`);
 }
 
 /** Returns the reasons why processes are not ready, and their end. A reason of several processes is printed once. */

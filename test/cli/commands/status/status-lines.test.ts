@@ -84,6 +84,20 @@ describe('the lines below the table of `flotilla status`', () => {
     ]);
   });
 
+  it('print which process has the sinks and sources of Kafka, and their lag', () => {
+    const checks = {
+      'sink:core': { ok: true, detail: '3 positions behind' },
+      'sink:other': { ok: true, detail: 'another process publishes' },
+      'source:warehouse': { ok: true, detail: 'reads warehouse, 0 records behind' },
+    };
+    expect(
+      notesOf({ processes: [{ ...processOf('email', 7), role: 'kafka', workers: [], checks, health: 'ready' }] }),
+    ).to.deep.equal([
+      'sink:core is with kafka (pid 7): 3 positions behind',
+      'source:warehouse is with kafka (pid 7): reads warehouse, 0 records behind',
+    ]);
+  });
+
   it('print the remedy of a process that does not answer, in place of the warning about its queue', () => {
     const workers = [workerOf('email', 0), workerOf('payment', 0)];
     const lines = notesOf({ workers, processes: [processOf('email', 1, { health: 'silent', checks: {} })] });
