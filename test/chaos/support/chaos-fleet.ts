@@ -153,7 +153,10 @@ export class ChaosFleet {
         },
         (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
-          else reject(Object.assign(new Error(`flotilla ${args.join(' ')}: ${error.message}\n${stderr}`), { stdout }));
+          else {
+            const why = error.killed === true ? 'took too long' : error.message;
+            reject(Object.assign(new Error(`flotilla ${args.join(' ')}: ${why}\n${stdout}${stderr}`), { stdout }));
+          }
         },
       );
     });
