@@ -154,8 +154,9 @@ export class ChaosFleet {
         (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
           else {
-            const why = error.killed === true ? 'took too long' : error.message;
-            reject(Object.assign(new Error(`flotilla ${args.join(' ')}: ${why}\n${stdout}${stderr}`), { stdout }));
+            const why = error.killed === true ? 'took too long' : `ended with ${error.signal ?? error.code}`;
+            const said = [...stdout.trim().split('\n'), ...stderr.trim().split('\n')].join('; ');
+            reject(Object.assign(new Error(`flotilla ${args.join(' ')} ${why}: ${said}`), { stdout }));
           }
         },
       );
