@@ -45,12 +45,12 @@ export function partitionQueues(worker: string, size: SetSize, names: Names): st
   return Array.from({ length: size }, (_, index) => names.partition(worker, size, index));
 }
 
-/** The queues from which a worker consumes messages, in this broker. */
+/** The queues from which a worker consumes messages, in this broker: its own, then its partitions. */
 export async function consumedQueues(
   broker: Pick<Broker, 'hasExchange'>,
   { name, ordered }: Pick<WorkerQueues, 'name' | 'ordered'>,
   names: Names,
-): Promise<string[]> {
+): Promise<[string, ...string[]]> {
   if (ordered === undefined) return [names.queue(name)];
   const sets = await setsInBroker(broker, name, sizesOf(ordered.partitions), names);
   return [names.queue(name), ...sets.flatMap((size) => partitionQueues(name, size, names))];

@@ -20,11 +20,11 @@ const NO_CONSUMER_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 50;
 
 /** Resolves when the queues of a worker have space, so that live messages wait behind at most a few thousand replayed ones. Rejects
- *  with `replay.held_up` if they do not shrink, with `replay.refused` if one does not exist, and with the
- *  signal's reason. */
+ *  with `replay.held_up` if they do not shrink, with `replay.refused` if the first one does not exist, and with the
+ *  signal's reason. Another one may be deleted meanwhile, when the number of partitions changes. */
 export async function waitForRoom(
   broker: Pick<Broker, 'queueDepth'>,
-  queues: readonly string[],
+  queues: readonly [string, ...string[]],
   { high = 2000, low = 1000, patience = 300_000, signal, onThrottle }: ThrottleOptions,
 ): Promise<void> {
   let limit = high;
@@ -45,7 +45,7 @@ export async function waitForRoom(
     ) {
       throw new FlotillaError(
         'replay.held_up',
-        `${depth.ready} messages in ${queues[0] ?? ''}, ${depth.consumers} consumers`,
+        `${depth.ready} messages in ${queues[0]}, ${depth.consumers} consumers`,
       );
     }
     await sleep(POLL_INTERVAL_MS, undefined, { signal });
@@ -53,13 +53,15 @@ export async function waitForRoom(
 }
 
 /** The ready messages of all queues, and the consumers of the one with the fewest. */
-async function depthOf(broker: Pick<Broker, 'queueDepth'>, queues: readonly string[]) {
-  const total = { ready: 0, consumers: Infinity };
-  for (const queue of queues) {
+async function depthOf(broker: Pick<Broker, 'queueDepth'>, [first, ...others]: readonly [string, ...string[]]) {
+  const own = await broker.queueDepth(first);
+  if (own === undefined) {
+    throw new FlotillaError('replay.refused', `there is no queue ${first}; see flotilla topology apply`);
+  }
+  const total = { ...own };
+  for (const queue of others) {
     const depth = await broker.queueDepth(queue);
-    if (depth === undefined) {
-      throw new FlotillaError('replay.refused', `there is no queue ${queue}; see flotilla topology apply`);
-    }
+    if (depth === undefined) continue;
     total.ready += depth.ready;
     total.consumers = Math.min(total.consumers, depth.consumers);
   }
