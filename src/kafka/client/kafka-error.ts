@@ -13,6 +13,13 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   CLUSTER_AUTHORIZATION_FAILED: 'kafka.denied',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'kafka.denied',
   SASL_AUTHENTICATION_FAILED: 'kafka.denied',
+  // the names of librdkafka
+  _FENCED: 'kafka.fenced',
+  UNKNOWN_TOPIC_OR_PART: 'kafka.topic_missing',
+  _UNKNOWN_TOPIC: 'kafka.topic_missing',
+  _UNKNOWN_PARTITION: 'kafka.topic_missing',
+  MSG_SIZE_TOO_LARGE: 'kafka.record_too_large',
+  _AUTHENTICATION: 'kafka.denied',
 };
 
 /** Converts an error of a client library. Errors of the protocol are found also where the library has wrapped them. */

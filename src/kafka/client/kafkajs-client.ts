@@ -25,6 +25,8 @@ export interface Dialect {
   run: () => Options;
   /** Options of every send. */
   send: Options;
+  /** Options of a request to create topics. */
+  topics: Options;
   /** The group to which a transaction commits offsets, with whatever must be closed at the end. */
   offsetsOf: (group: string) => Promise<{ consumerGroupId: string } | { consumer: { disconnect(): Promise<void> } }>;
 }
@@ -32,7 +34,7 @@ export interface Dialect {
 /** Makes a client of a library with the interface of KafkaJS. Every rejection is a `kafka.*` error. */
 export function clientOf(kafka: ShapeKafka, dialect: Dialect): KafkaClient {
   return {
-    admin: () => adminOf(kafka),
+    admin: () => adminOf(kafka, dialect),
     producer() {
       const producer = kafka.producer(dialect.producer({ ...PRODUCER }));
       return {
@@ -100,7 +102,7 @@ function offsetsIn({ topic, partition, offset, metadata }: GroupOffset) {
 const CREATION_LIMIT_MS = 10_000;
 const CREATION_POLL_MS = 100;
 
-function adminOf(kafka: ShapeKafka): KafkaAdmin {
+function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
   const admin = kafka.admin();
   return {
     connect: () => checked(admin.connect()),
@@ -116,7 +118,7 @@ function adminOf(kafka: ShapeKafka): KafkaAdmin {
     },
     async createTopic({ topic, partitions, replicationFactor }) {
       const topics = [{ topic, numPartitions: partitions, replicationFactor }];
-      await checked(admin.createTopics({ topics, waitForLeaders: false }));
+      await checked(admin.createTopics({ topics, ...dialect.topics }));
       // a broker may answer for a moment that it does not know the topic yet
       for (const until = performance.now() + CREATION_LIMIT_MS; ; await sleep(CREATION_POLL_MS)) {
         try {

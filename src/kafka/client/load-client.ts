@@ -48,6 +48,7 @@ async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> 
     subscription: ({ fromBeginning }) => ({ fromBeginning }),
     run: () => ({ autoCommit: false, eachBatchAutoResolve: false }),
     send: { acks: -1 },
+    topics: { waitForLeaders: false },
     offsetsOf: async (group) => ({ consumerGroupId: group }),
   };
   return clientOf(kafka, dialect);
@@ -75,6 +76,7 @@ async function confluentClient(connection: KafkaConnection): Promise<KafkaClient
     subscription: () => ({}),
     run: () => ({ eachBatchAutoResolve: false }),
     send: {},
+    topics: {},
     // librdkafka takes the group from a consumer, which need not be subscribed
     offsetsOf: async (group) => {
       const consumer = kafka.consumer({ kafkaJS: { groupId: group, autoCommit: false } });
