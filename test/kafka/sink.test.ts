@@ -43,6 +43,21 @@ describe('Kafka sink', function () {
     }
   });
 
+  it('fences an earlier sink before it reads the position', async () => {
+    const group = sinkGroup(bench.prefix, 'jobs');
+    const offset = { group, topic: positionsTopic(bench.prefix), partition: 0, offset: 1, metadata: 'x y' };
+    const [first, second] = [bench.client.transactionalProducer(group), bench.client.transactionalProducer(group)];
+    try {
+      await first.connect();
+      await first.send({ topic: bench.topic, messages: [{ key: 'a', value: 'b', headers: {} }] });
+      await second.connect();
+      const error: unknown = await first.commit(offset).catch((thrown: unknown) => thrown);
+      expect(error).to.have.property('code', 'kafka.fenced');
+    } finally {
+      await Promise.all([first.disconnect(), second.disconnect()]);
+    }
+  });
+
   it('publishes only types with a topic, and sends nothing again after a restart without one', async () => {
     const store = await bench.open('jobs');
     await appendJobs(store, 3);

@@ -84,8 +84,13 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
     await current.commit();
     current = undefined;
   };
+  // KafkaJS fences earlier producers with its first transaction, not when it connects
+  const connect = async () => {
+    await producer.connect();
+    current = await producer.transaction();
+  };
   return {
-    connect: () => checked(producer.connect()),
+    connect: () => checked(connect()),
     async disconnect() {
       if (target !== undefined && 'consumer' in target) await target.consumer.disconnect();
       await checked(producer.disconnect());

@@ -18,13 +18,14 @@ export interface ReadRecord {
 export async function readTopic(brokers: string, topic: string, count: number, limit = 20_000): Promise<ReadRecord[]> {
   const kafka = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
   const consumer = kafka.consumer({ groupId: `reader-${randomUUID()}`, maxWaitTimeInMs: 100 });
-  const records: ReadRecord[] = [];
+  /** A reader that joins its group again receives records again: they have the same offset. */
+  const records = new Map<string, ReadRecord>();
   let timer: NodeJS.Timeout | undefined;
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${records.length} of ${count} records were read`)), limit);
+      const late = setTimeout(() => reject(new Error(`${records.size} of ${count} records were read`)), limit);
       const done = () => {
         clearTimeout(late);
         resolve();
@@ -32,9 +33,9 @@ export async function readTopic(brokers: string, topic: string, count: number, l
       consumer
         .run({
           eachMessage: ({ topic: from, partition, message }) => {
-            records.push(recordOf(from, partition, message));
+            records.set(`${from}/${partition}/${message.offset}`, recordOf(from, partition, message));
             clearTimeout(timer);
-            if (records.length >= count) timer = setTimeout(done, 300);
+            if (records.size >= count) timer = setTimeout(done, 300);
             return Promise.resolve();
           },
         })
@@ -44,7 +45,7 @@ export async function readTopic(brokers: string, topic: string, count: number, l
     clearTimeout(timer);
     await consumer.disconnect();
   }
-  return records;
+  return [...records.values()];
 }
 
 function recordOf(topic: string, partition: number, { offset, key, value, headers }: kafkajs.KafkaMessage): ReadRecord {
