@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { exclusively } from './lock.mjs';
 import { root } from './root.mjs';
@@ -48,6 +49,32 @@ export function ensureModules() {
   });
 }
 
+/** The module that most others import, and entries that import it anyway. */
+const HUB = join(root, 'src/index.ts');
+const WITH_HUB = ['src/http.ts', 'src/kafka.ts', 'src/testing/index.ts', 'src/cli/run-command.ts'];
+/** The modules of this folder are imported when their command runs. */
+const COMMANDS = 'src/cli/commands/';
+
+/** Lets each command and these entries import the hub. esbuild makes a chunk for every set of entries that share modules:
+ *  with the hub in all of them the library is one chunk, and a process loads a few files in place of 115. */
+const oneChunk = {
+  name: 'one-chunk',
+  setup(build) {
+    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const file = relative(root, path).split(sep).join('/');
+      if (!WITH_HUB.includes(file) && !isCommand(file)) return undefined;
+      return { contents: `import ${JSON.stringify(HUB)}; ${await readFile(path, 'utf8')}`, loader: 'ts' };
+    });
+  },
+};
+
+/** Whether a file is the module of a command or of a group of commands. */
+function isCommand(file) {
+  if (!file.startsWith(COMMANDS) || file === `${COMMANDS}index.ts`) return false;
+  const [first, second] = file.slice(COMMANDS.length).split('/');
+  return second === undefined ? first !== 'index.ts' : second === 'index.ts';
+}
+
 /** Writes the library to dist/src and the fleet to dist/config. The entries of the library share their modules as
  *  chunks, so that each exists once in a process; the fleet imports the library by its name. */
 export async function bundle({ sourcemap }) {
@@ -56,6 +83,7 @@ export async function bundle({ sourcemap }) {
   const { metafile } = await esbuild({
     ...options,
     metafile: true,
+    plugins: [oneChunk],
     entryPoints: [...LIBRARY.map((path) => entry(path)), entry(THREAD, `chunks/${basename(THREAD, '.ts')}`)],
     outdir: 'dist/src',
     chunkNames: 'chunks/[name]-[hash]',
