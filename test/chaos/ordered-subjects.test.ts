@@ -9,7 +9,7 @@ describe('an ordered worker with killed replicas', function () {
   const seed = seedOf(process.env.CHAOS_SEED);
 
   it(`handles each event once and in the order of its subject (CHAOS_SEED=${seed})`, async () => {
-    const { parked } = await keepOrder({ ...(await testBroker()), seed, events: 250, kills: 6 });
+    const { parked } = await keepOrder({ ...(await testBroker()), seed, events: 150, kills: 4 });
     expect(parked).to.be.above(0);
   });
 
