@@ -30,7 +30,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await releases.publish('b', 1, { version: 1 });
       await settled(2);
       expect(releases.outcomes).to.have.members(['quarantined contract.newer_version', 'done']);
-      const [message] = await releases.quarantined();
+      const [message] = await releases.quarantined(1);
       expect(JSON.parse(Buffer.from(message?.body ?? '').toString())).to.deep.equal(sent);
       expect(message?.properties).to.deep.include({ messageId: sent.id, type: 'step.taken' });
       expect(message?.properties.headers).to.include({
@@ -59,7 +59,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await settled(4);
       await second.end();
       expect(releases.outcomes).to.deep.equal(['quarantined contract.newer_version', 'done', 'done', 'done']);
-      expect(subjectsOf(await releases.quarantined())).to.deep.equal(['a 1']);
+      expect(subjectsOf(await releases.quarantined(1))).to.deep.equal(['a 1']);
     });
 
     it('is reported once for its type and version', async () => {
@@ -94,7 +94,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await releases.publish('b', 1, { version: 1 });
       await settled(6);
       expect(await releases.walked()).to.have.members(['a step.taken 1', 'b step.taken 1']);
-      expect(subjectsOf(await releases.quarantined())).to.deep.equal(['a 2', 'a 3', 'a 4', 'a 5']);
+      expect(subjectsOf(await releases.quarantined(4))).to.deep.equal(['a 2', 'a 3', 'a 4', 'a 5']);
       expect((await releases.rows()).map(({ reason }) => reason)).to.deep.equal([
         'newer_version',
         'behind',
@@ -120,7 +120,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (let n = 2; n <= 20; n++) await releases.publish('b', n, { version: 1 });
       await settled(22);
       expect(await releases.walked()).to.deep.equal([]);
-      expect(subjectsOf(await releases.quarantined())[0]).to.equal('a 1');
+      expect(subjectsOf(await releases.quarantined(22))[0]).to.equal('a 1');
       expect(await releases.rows()).to.have.length(22);
     });
 

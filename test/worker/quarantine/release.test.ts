@@ -107,18 +107,17 @@ for (const kind of ['memory', 'rabbitmq']) {
       await releases.publish('c', 1, { version: 3 });
       await settled(4);
       await older.end();
-      const subjects = async () =>
-        (await releases.quarantined()).map(
+      const subjects = async (count: number) =>
+        (await releases.quarantined(count)).map(
           ({ body }) => (JSON.parse(Buffer.from(body).toString()) as { subject: string }).subject,
         );
-      const before = await subjects();
+      const before = await subjects(4);
       releases.outcomes.length = 0;
       await releases.start(walker('newer'));
       await eventually('b is handled', async () => (await releases.rows()).length === 3);
       // whoever looks at a queue while others are returned to it changes their order
       await eventually('they are returned', () => logged('Released quarantined messages'));
-      const stayed = before.filter((subject) => subject !== 'b');
-      await eventually('the others are in their places', async () => (await subjects()).join() === stayed.join());
+      expect(await subjects(3)).to.deep.equal(before.filter((subject) => subject !== 'b'));
       expect(releases.outcomes).to.deep.equal(['done']);
       expect(await releases.walked()).to.deep.equal(['b step.taken 1']);
     });

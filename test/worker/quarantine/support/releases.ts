@@ -17,6 +17,7 @@ import { workerDefinitionOf, type WorkerDefinition } from '../../../../src/worke
 import type { StartWorkerOptions } from '../../../../src/worker/prepare.js';
 import { startWorker, type RunningWorker } from '../../../../src/worker/start.js';
 import { openBroker } from '../../support/open-broker.js';
+import { eventually } from '../../../support/eventually.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
 
 const n = z.strictObject({ n: z.int() });
@@ -93,8 +94,9 @@ export interface Releases {
   ) => Promise<EventEnvelope>;
   /** Publishes an event again. */
   publishAgain: (event: EventEnvelope, properties?: MessageProperties) => Promise<void>;
-  /** The messages in the quarantine, in order. */
-  quarantined: () => Promise<Delivery[]>;
+  /** The messages in the quarantine, in order, as soon as the broker counts this many: it can confirm a message before
+   *  it counts it as ready. */
+  quarantined: (count: number) => Promise<Delivery[]>;
   /** The rows of the store, in order. */
   rows: () => Promise<{ subject: string; type: string; version: number | null; reason: string }[]>;
   /** What was handled, in order: `a step.taken 1`. */
@@ -127,6 +129,7 @@ export async function openReleases(kind: string): Promise<Releases> {
   };
   const observer = await openStore();
 
+  const ready = async (queue: string) => (await broker.queueDepth(queue))?.ready ?? 0;
   const publishEvent = async (event: EventEnvelope, properties: MessageProperties = {}, to?: string) =>
     publisher.publish({
       ...(to === undefined ? { exchange: names.events, routingKey: event.type } : { exchange: '', routingKey: to }),
@@ -187,15 +190,16 @@ export async function openReleases(kind: string): Promise<Releases> {
       return sent;
     },
     publishAgain: publishEvent,
-    async quarantined() {
+    async quarantined(count) {
       const signal = AbortSignal.timeout(10_000);
+      await eventually(`${count} are in the quarantine`, async () => (await ready(names.newer('walker'))) === count);
       return (await peekQueue(broker, names.newer('walker'), { count: 1_000, limit: 10_000, signal })).messages;
     },
     rows: () =>
       observer.query`SELECT subject, type, version, reason FROM flotilla_quarantined WHERE worker = 'walker' ORDER BY place`,
     walked: async () =>
       (await observer.query<{ note: string }>`SELECT note FROM walked ORDER BY place`).map(({ note }) => note),
-    ready: async (queue) => (await broker.queueDepth(queue))?.ready ?? 0,
+    ready,
     async close() {
       await Promise.all([...running].map((stop) => stop()));
       await publisher.close();
