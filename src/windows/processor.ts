@@ -4,6 +4,7 @@ import type { Store, Tx } from '../store/store.js';
 import type { WindowsDefinition } from './definition.js';
 import { WindowEngine, type Arrival, type WindowInput } from './engine/engine.js';
 import type { Segment } from './engine/segment.js';
+import type { Refusal } from './engine/failures.js';
 import { endsOf } from './shapes.js';
 import { newestPane, paneStarts, readPane } from './state/panes-table.js';
 import { joinIds, RecentIds, type SourcedIds } from './state/recent-ids.js';
@@ -14,7 +15,7 @@ import { prepareWindows, type Cursor, type WindowsRow } from './state/windows-ta
 /** An entry of a source. Without `event` it only moves the position. */
 export interface Incoming<Position> {
   position: Position;
-  event?: { input: WindowInput; refusal?: { code: string; message: string } | undefined };
+  event?: { input: WindowInput; refusal?: Refusal | undefined };
 }
 
 /** Runs `write` in a transaction of the store that also moves the position of the source. Resolves with false, without a
@@ -140,6 +141,18 @@ export class WindowProcessor<Position> {
       isDue = this.engine.emitEarly() || isDue;
     }
     if (isDue || now - this.#writtenAt >= STATE_INTERVAL_MS) await this.flush();
+  }
+
+  /** The time of the wall clock, from `now` on, at which `tick` has something to do, if no event arrives until then;
+   *  `Infinity`: never. */
+  dueAt(now: number): number {
+    const { early = Infinity } = this.options.definition;
+    const isWritten = !this.engine.hasChanges && this.#committed === this.#position;
+    return Math.min(
+      this.engine.closesAt(now),
+      this.engine.hasEarly ? this.#earlyAt + early : Infinity,
+      isWritten ? Infinity : this.#writtenAt + STATE_INTERVAL_MS,
+    );
   }
 
   /** Writes everything. */

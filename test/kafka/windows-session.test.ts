@@ -9,6 +9,7 @@ import { openMemoryStore } from '../../src/store/memory/index.js';
 import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
+import { Failures } from '../../src/windows/engine/failures.js';
 import { WindowsMetrics } from '../../src/windows/reader/windows-metrics.js';
 import { prepareWindows, readWindows } from '../../src/windows/state/windows-table.js';
 import { versionName } from '../../src/windows/definition.js';
@@ -35,7 +36,7 @@ describe('a session of windows over topics', () => {
     const session = new TopicWindowsSession(
       { definition, store, topics: ['readings'], deriveId: derivedId, clock: systemClock },
       new WindowsMetrics(definition.name, createMetrics()),
-      new Map(),
+      new Failures(),
       lease,
     );
     const bounds = () => Promise.resolve(ends.map((high, partition) => ({ partition, low: 0n, high })));

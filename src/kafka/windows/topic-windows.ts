@@ -7,6 +7,7 @@ import type { Store } from '../../store/store.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.js';
 import { versionName, windowsDefinitionOf, type Windows, type WindowsDefinition } from '../../windows/definition.js';
+import { Failures } from '../../windows/engine/failures.js';
 import { WindowsMetrics } from '../../windows/reader/windows-metrics.js';
 import { prepareWindows } from '../../windows/state/windows-table.js';
 import type { KafkaClient } from '../client/kafka-client.js';
@@ -83,7 +84,7 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
   const { name } = definition;
   const part = `windows:${name}`;
   const counts = new WindowsMetrics(name, metrics);
-  const failures = new Map<string, { code: string; message: string }>();
+  const failures = new Failures();
   const lag = new LagGauge(part, metrics);
   let session: TopicWindowsSession | undefined;
   let failure: FlotillaError | undefined;
@@ -110,7 +111,7 @@ export function createTopicWindows(options: TopicWindowsOptions): TopicWindows {
     const over = new AbortController();
     const signal = AbortSignal.any([leading, over.signal]);
     const end = () => over.abort();
-    await Promise.all([reader.run(signal).finally(end), current.tickUntil(signal, admin).finally(end)]);
+    await Promise.all([reader.run(signal).finally(end), current.closeUntil(signal, admin).finally(end)]);
   };
 
   return {

@@ -1,14 +1,14 @@
 import type { Clock } from '../../concurrency/clock.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
-import { sleep } from '../../concurrency/sleep.js';
-import { errorOf, messageOf } from '../../errors.js';
+import { errorOf } from '../../errors.js';
 import type { DeriveId } from '../../events/ids.js';
 import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Store, Tx } from '../../store/store.js';
 import { versionName, type WindowsDefinition } from '../../windows/definition.js';
-import { FoldFailure } from '../../windows/engine/engine.js';
 import { WindowProcessor } from '../../windows/processor.js';
+import type { Failures } from '../../windows/engine/failures.js';
 import type { WindowsMetrics } from '../../windows/reader/windows-metrics.js';
+import { WorkTimer } from '../../windows/reader/work-timer.js';
 import type { KafkaAdmin } from '../client/kafka-client.js';
 import { listOffsets, moveOffset, type ConsumedPartition } from '../source/offset-table.js';
 import type { TopicPart } from '../source/topic-reader.js';
@@ -30,12 +30,8 @@ interface TopicPosition {
   next: bigint;
 }
 
-/** Milliseconds between two looks at the clock. */
-const TICK_INTERVAL_MS = 100;
 /** Milliseconds between two requests for the ends of the partitions. */
 const ASK_INTERVAL_MS = 500;
-/** Events whose fold failed that are remembered. */
-const MAX_FAILURES = 1_000;
 
 /** Another process has moved an offset. */
 class Fenced extends Error {}
@@ -48,14 +44,15 @@ export class TopicWindowsSession {
   #processor: WindowProcessor<TopicPosition> | undefined;
   /** Partitions with records that are not read. */
   readonly #unread = new Set<string>();
+  #closing: WorkTimer | undefined;
+  #askedAt = -Infinity;
   #commits = 0;
   #from: bigint | undefined;
 
   constructor(
     private readonly context: TopicWindowsContext,
     private readonly metrics: WindowsMetrics,
-    /** Events whose fold failed; they are refused when they are read again. */
-    private readonly failures: Map<string, { code: string; message: string }>,
+    private readonly failures: Failures,
     private readonly lease: LeaseHolder,
   ) {}
 
@@ -76,8 +73,12 @@ export class TopicWindowsSession {
 
   /** Processes records of one partition. Resolves with false if another process has taken over. Rejects without a
    *  change; the state is then loaded again. */
-  process(part: TopicPart): Promise<boolean> {
-    return this.#queue.run(() => this.#guarded(() => this.#process(part)));
+  async process(part: TopicPart): Promise<boolean> {
+    try {
+      return await this.#queue.run(() => this.#guarded(() => this.#process(part)));
+    } finally {
+      this.#closing?.changed();
+    }
   }
 
   /** Records that these offsets of a partition contain no record. */
@@ -86,28 +87,39 @@ export class TopicWindowsSession {
   }
 
   /** Closes windows by the clock until the signal aborts. Rejects where that fails. */
-  async tickUntil(signal: AbortSignal, admin: KafkaAdmin): Promise<void> {
+  async closeUntil(signal: AbortSignal, admin: KafkaAdmin): Promise<void> {
+    const { clock } = this.context;
+    const isReady = () => this.#processor !== undefined && this.#positions.complete !== undefined;
+    this.#closing = new WorkTimer(
+      {
+        dueAt: (now) => (isReady() ? (this.#processor?.dueAt(now) ?? now) : now),
+        run: async () => {
+          if (!this.lease.check()) return;
+          const now = clock.now();
+          if (!isReady() || this.engine?.couldClose(now) === true) await this.#ask(admin, now);
+          if (signal.aborted || !this.lease.check()) return;
+          await this.#queue.run(() => this.#guarded(() => this.#tick(now)));
+        },
+      },
+      clock,
+    );
+    await this.#closing.runUntil(signal);
+  }
+
+  async #ask(admin: KafkaAdmin, now: number): Promise<void> {
     const { clock, topics } = this.context;
-    let askedAt = clock.elapsed();
-    while (!signal.aborted && this.lease.check()) {
-      await sleep(TICK_INTERVAL_MS, signal, clock.after);
-      const now = clock.now();
-      const isDue = this.#positions.complete === undefined || this.engine?.couldClose(now) === true;
-      if (isDue && clock.elapsed() - askedAt >= ASK_INTERVAL_MS) {
-        askedAt = clock.elapsed();
-        const unread = await this.#positions.ask(admin, topics, now);
-        await this.#queue.run(() => this.#hold(unread));
-      }
-      if (signal.aborted || !this.lease.check()) return;
-      await this.#queue.run(() =>
-        this.#guarded(async () => {
-          const processor = await this.#opened();
-          await processor.tick(this.#positions.complete);
-          this.metrics.progress(processor.engine, now);
-          return true;
-        }),
-      );
-    }
+    const elapsed = clock.elapsed();
+    if (elapsed - this.#askedAt < ASK_INTERVAL_MS) return;
+    this.#askedAt = elapsed;
+    const unread = await this.#positions.ask(admin, topics, now);
+    await this.#queue.run(() => this.#hold(unread));
+  }
+
+  async #tick(now: number): Promise<boolean> {
+    const processor = await this.#opened();
+    await processor.tick(this.#positions.complete);
+    this.metrics.progress(processor.engine, now);
+    return true;
   }
 
   async #process({ at, records, from, next, highWatermark }: TopicPart): Promise<boolean> {
@@ -149,7 +161,7 @@ export class TopicWindowsSession {
         this.lease.lose();
         return false;
       }
-      this.#remember(error);
+      this.failures.remember(error);
       throw errorOf(error);
     }
   }
@@ -179,13 +191,5 @@ export class TopicWindowsSession {
     this.#commits += 1;
     this.#from = next;
     return true;
-  }
-
-  /** The event is refused when it is read again. */
-  #remember(error: unknown): void {
-    if (!(error instanceof FoldFailure)) return;
-    const { source, id } = error.input;
-    if (this.failures.size >= MAX_FAILURES) this.failures.clear();
-    this.failures.set(`${source} ${id}`, { code: 'windows.fold_failed', message: messageOf(error.cause) });
   }
 }

@@ -147,6 +147,17 @@ export class WindowEngine {
     return this.watermark.at(now) >= this.#nextEnd;
   }
 
+  /** The time of the wall clock, from `now` on, at which a window could be closed without another event; `Infinity`: none
+   *  is open. */
+  closesAt(now: number): number {
+    return this.#nextEnd === Infinity ? Infinity : this.watermark.reachedAt(this.#nextEnd, now);
+  }
+
+  /** Whether open windows have events since the last early results. */
+  get hasEarly(): boolean {
+    return this.#touched.size > 0;
+  }
+
   /** Advances the watermark by the wall clock if that closes a window. All events that were published before `now` must
    *  have been applied. Returns whether windows are to be closed. */
   tick(now: number): boolean {

@@ -87,6 +87,25 @@ export class Watermark {
     return this.#seenAt === undefined ? this.#value : Math.max(this.#value, now - grace - idleAfter);
   }
 
+  /** The time of the wall clock, from `now` on, at which it reaches `value` if no event arrives until then; `Infinity`:
+   *  never. */
+  reachedAt(value: number, now: number): number {
+    const { grace, idleAfter } = this.options;
+    if (this.#value >= value) return now;
+    if (this.#seenAt === undefined) return Infinity;
+    for (const source of this.#held) if (!this.#sources.has(source)) return Infinity;
+    const idleAt = (source: string, { seenAt }: SourceProgress) =>
+      this.#held.has(source) ? Infinity : seenAt + idleAfter;
+    const active = [...this.#sources].map(([source, progress]) => ({
+      until: idleAt(source, progress),
+      isBehind: progress.newest - grace < value,
+    }));
+    // when no source that is behind counts any more
+    const from = Math.max(now, ...active.filter(({ isBehind }) => isBehind).map(({ until }) => until));
+    const isLed = active.some(({ until, isBehind }) => !isBehind && until > from);
+    return isLed ? from : Math.max(from, value + grace + idleAfter);
+  }
+
   advanceTo(value: number): void {
     this.#value = Math.max(this.#value, value);
   }

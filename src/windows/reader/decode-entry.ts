@@ -9,6 +9,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import { eventIn } from '../../events/event-in.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { Incoming } from '../processor.js';
+import { Failures } from '../engine/failures.js';
 
 export interface DecodeOptions {
   verify?: VerifyPublisher | undefined;
@@ -17,9 +18,6 @@ export interface DecodeOptions {
   /** The services that emit each type. */
   emitters?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 }
-
-/** An event that has failed before, with the reason. */
-export type Failures = ReadonlyMap<string, { code: string; message: string }>;
 
 /** Reads an entry of the log as an event of the definition. An event of another type, or one that its publisher may not
  *  publish, only moves the position. */
@@ -41,13 +39,13 @@ export function decodeEntry(
 export function inputOf(
   definition: WindowsDefinition,
   envelope: EventEnvelope,
-  failures: Failures = new Map(),
+  failures = new Failures(),
 ): NonNullable<Incoming<unknown>['event']> {
   const { id, source, type, time } = envelope;
   const fold = definition.foldOf.get(type) ?? ((state: unknown) => state);
   const base = { id, source, type, time: Date.parse(time), key: '', event: envelope as unknown, fold };
-  const failure = failures.get(`${source} ${id}`);
-  if (failure !== undefined) return { input: base, refusal: failure };
+  const refusal = failures.of(base);
+  if (refusal !== undefined) return { input: base, refusal };
   try {
     const event = upcast(definition.definitions, envelope);
     base.event = event;

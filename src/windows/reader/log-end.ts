@@ -36,10 +36,10 @@ export class LogEnd {
     this.#asked = undefined;
   }
 
-  /** Asks the broker for the end of the log; `read` then determines `complete`. Resolves immediately while an answer is
-   *  awaited. */
-  async ask(readUpTo: number): Promise<void> {
-    if (this.#asking || this.#asked !== undefined || this.broker.state !== 'ready') return;
+  /** Asks the broker for the end of the log; `read` then determines `complete`. Resolves with whether there is a new
+   *  answer; immediately while one is awaited. */
+  async ask(readUpTo: number): Promise<boolean> {
+    if (this.#asking || this.#asked !== undefined || this.broker.state !== 'ready') return false;
     this.#asking = true;
     const interruptions = this.#interruptions;
     const at = this.now();
@@ -47,8 +47,9 @@ export class LogEnd {
       const newest = await lastEntry(this.broker, this.stream);
       // no answer: the log is empty, or the broker is not reachable
       const offset = newest?.offset ?? (readUpTo < 0 ? -1 : undefined);
-      if (offset === undefined || interruptions !== this.#interruptions) return;
+      if (offset === undefined || interruptions !== this.#interruptions) return false;
       this.#asked = { offset, at };
+      return true;
     } finally {
       this.#asking = false;
     }

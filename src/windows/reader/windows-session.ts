@@ -5,19 +5,17 @@ import type { ConsumerSession } from '../../event-log/consumers/stream-consumer.
 import { BEFORE_FIRST, type LogPosition } from '../../event-log/positions/position.js';
 import type { LogPart } from '../../event-log/reading/follow-verified.js';
 import type { WindowsDefinition } from '../definition.js';
-import { FoldFailure, MAX_AHEAD_MS, type Arrival } from '../engine/engine.js';
+import { MAX_AHEAD_MS, type Arrival } from '../engine/engine.js';
 import { WindowProcessor } from '../processor.js';
 import { decodeEntry } from './decode-entry.js';
+import { Failures } from '../engine/failures.js';
 import { LogEnd } from './log-end.js';
 import type { RunWindowsOptions } from './options.js';
+import { WorkTimer } from './work-timer.js';
 import { WindowsMetrics } from './windows-metrics.js';
 
-/** Milliseconds between two looks at the clock. */
-const TICK_INTERVAL_MS = 100;
 /** Milliseconds between two attempts to write during the end of a rewind. */
 const FROZEN_INTERVAL_MS = 200;
-/** Events whose fold failed that are remembered. */
-const MAX_FAILURES = 1_000;
 const REMEDY = 'events are missing from the windows: compare with the stores of their services';
 
 export interface WindowsProgress {
@@ -30,7 +28,7 @@ export interface WindowsProgress {
 /** Reads the log for one definition, whenever this process leads. */
 export class WindowsSession {
   readonly #metrics: WindowsMetrics;
-  readonly #failures = new Map<string, { code: string; message: string }>();
+  readonly #failures = new Failures();
   #processor: WindowProcessor<LogPosition> | undefined;
   #arrivedAt = -Infinity;
 
@@ -51,7 +49,7 @@ export class WindowsSession {
     try {
       await this.#run(session);
     } catch (error) {
-      this.#remember(error);
+      this.#failures.remember(error);
       if (!hasCode(error, 'windows.frozen')) throw error;
       await sleep(FROZEN_INTERVAL_MS, session.signal, this.options.clock.after);
     }
@@ -77,7 +75,8 @@ export class WindowsSession {
     const queue = new SerialQueue();
     const over = new AbortController();
     const failed: { error?: unknown } = {};
-    const ticking = this.#tickUntil(over.signal, { session, processor, end, queue }, (error) => {
+    const closing = this.#closing({ session, processor, end, queue });
+    const ticking = closing.runUntil(AbortSignal.any([over.signal, session.signal])).catch((error: unknown) => {
       failed.error = error;
       over.abort();
     });
@@ -85,6 +84,7 @@ export class WindowsSession {
       for await (const part of session.follow({ from: session.checkpoint, signal: over.signal })) {
         if (!session.isLeading()) break;
         await queue.run(() => this.#handle(part, { session, processor, end }));
+        closing.changed();
       }
       await queue.settled();
       if (failed.error === undefined) await processor.flush();
@@ -124,39 +124,34 @@ export class WindowsSession {
     return { at: this.#arrivedAt, now };
   }
 
-  /** Looks at the clock until the signal aborts. */
-  async #tickUntil(signal: AbortSignal, running: Running & { queue: SerialQueue }, fail: (error: unknown) => void) {
-    const { session, processor, end, queue } = running;
+  /** Closes windows by the wall clock. */
+  #closing({ session, processor, end, queue }: Running & { queue: SerialQueue }): WorkTimer {
     const { clock, logger } = this.options;
-    while (!signal.aborted && !session.signal.aborted) {
-      await sleep(TICK_INTERVAL_MS, signal, clock.after);
-      if (signal.aborted || !session.isLeading()) return;
-      const readUpTo = processor.position?.offset ?? BEFORE_FIRST.offset;
-      const now = clock.now();
-      if (!end.isLive || processor.engine.couldClose(now)) {
-        void end.ask(readUpTo).catch((error: unknown) => {
-          logger.warn('windows: the end of the log is not known', { error: messageOf(error) });
-        });
-      }
-      try {
-        await queue.run(async () => {
-          end.read(processor.position?.offset ?? BEFORE_FIRST.offset);
-          await processor.tick(end.complete);
-        });
-      } catch (error) {
-        fail(error);
-        return;
-      }
-      this.#metrics.progress(processor.engine, now);
-    }
-  }
-
-  /** The event is refused when the session starts again. */
-  #remember(error: unknown): void {
-    if (!(error instanceof FoldFailure)) return;
-    const { source, id } = error.input;
-    if (this.#failures.size >= MAX_FAILURES) this.#failures.clear();
-    this.#failures.set(`${source} ${id}`, { code: 'windows.fold_failed', message: messageOf(error.cause) });
+    const readUpTo = () => processor.position?.offset ?? BEFORE_FIRST.offset;
+    const isAnswerNeeded = (now: number) => !end.isLive || processor.engine.couldClose(now);
+    const timer = new WorkTimer(
+      {
+        dueAt: (now) => (end.isLive ? processor.dueAt(now) : now),
+        run: async () => {
+          if (!session.isLeading()) return;
+          const now = clock.now();
+          await queue.run(async () => {
+            end.read(readUpTo());
+            await processor.tick(end.complete);
+          });
+          this.#metrics.progress(processor.engine, now);
+          if (!isAnswerNeeded(now)) return;
+          void end.ask(readUpTo()).then(
+            (isAnswered) => isAnswered && timer.notify(),
+            (error: unknown) => {
+              logger.warn('windows: the end of the log is not known', { error: messageOf(error) });
+            },
+          );
+        },
+      },
+      clock,
+    );
+    return timer;
   }
 }
 

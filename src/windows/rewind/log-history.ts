@@ -6,6 +6,7 @@ import { eventIn } from '../../events/event-in.js';
 import type { Store } from '../../store/store.js';
 import { versionName, type WindowsDefinition } from '../definition.js';
 import type { WindowInput } from '../engine/engine.js';
+import { Failures } from '../engine/failures.js';
 import { decodeEntry, type DecodeOptions } from '../reader/decode-entry.js';
 
 /** The log counts as unreachable after this time without an entry before the position. */
@@ -26,7 +27,7 @@ export interface LogHistoryOptions extends DecodeOptions {
  *  those since the previous call. It throws `windows.history_trimmed` and `log.unreachable`. */
 export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<WindowInput> {
   const { broker, stream, store, definition, from, signal } = options;
-  const decode = { ...options, failures: new Map<string, never>() };
+  const decode = { ...options, failures: new Failures() };
   let next: number | undefined;
   return async function* () {
     const checkpoint = await logCheckpoint(store.query, versionName(definition));

@@ -1,0 +1,32 @@
+import { messageOf } from '../../errors.js';
+import { FoldFailure, type WindowInput } from './engine.js';
+
+/** Why an event is refused. */
+export interface Refusal {
+  code: string;
+  message: string;
+}
+
+/** Events that are remembered. */
+const MAX_FAILURES = 1_000;
+
+/** Events whose fold failed. They are refused when they are read again, after the state was loaded again. */
+export class Failures {
+  readonly #refusals = new Map<string, Refusal>();
+
+  /** Remembers the event of a `FoldFailure`. Ignores other errors. */
+  remember(error: unknown): void {
+    if (!(error instanceof FoldFailure)) return;
+    if (this.#refusals.size >= MAX_FAILURES) this.#refusals.clear();
+    this.#refusals.set(nameOf(error.input), { code: 'windows.fold_failed', message: messageOf(error.cause) });
+  }
+
+  /** Returns why an event is refused; undefined if its fold has not failed. */
+  of(event: Pick<WindowInput, 'source' | 'id'>): Refusal | undefined {
+    return this.#refusals.get(nameOf(event));
+  }
+}
+
+function nameOf({ source, id }: Pick<WindowInput, 'source' | 'id'>): string {
+  return `${source} ${id}`;
+}
