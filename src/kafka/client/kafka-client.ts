@@ -52,7 +52,8 @@ export interface KafkaAdmin {
 
 /** A producer with a transactional id. */
 export interface TransactionalProducer {
-  /** Fences all earlier producers with this transactional id: their transactions end, and they can commit no other. */
+  /** Fences all earlier producers with this transactional id. When it resolves, each of their transactions is committed or
+   *  aborted, and whatever they send or commit afterwards rejects without an effect. */
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   /** Writes records in the current transaction, the first of which begins it. */
