@@ -36,12 +36,13 @@ function testedClient(): 'kafkajs' | 'confluent' {
 export async function kafkaBench(context: Mocha.Context): Promise<KafkaBench> {
   const { brokers, prefix } = await testKafka(context);
   const client = await loadKafkaClient({ brokers: [brokers], client: testedClient() });
-  const folder = await mkdtemp(join(tmpdir(), 'flotilla-kafka-test-'));
   const topic = `${prefix}job-events`;
   await applyTopics(client, [
     { topic, partitions: 3, replicationFactor: 1 },
     { topic: positionsTopic(prefix), partitions: 1, replicationFactor: 1 },
   ]);
+  // the last step that may fail: nothing is left behind
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-kafka-test-'));
   const stores: Store[] = [];
   return {
     client,
