@@ -1,6 +1,7 @@
 import { isProjection, projectionDefinitionOf } from '../projections/definition.js';
+import { projectionMigrationOwner } from '../projections/tables/physical-names.js';
 import type { Store } from '../store/store.js';
-import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
+import { workerDefinitionOf, workerMigrationOwner } from '../worker/definition/worker-definition.js';
 import type { Route } from './route.js';
 
 /** Returns the first projection or worker that a route reads and whose tables do not exist in this store, because no
@@ -21,10 +22,14 @@ export async function missingTables(
 /** A migration of a projection is one of its generations, of which any will do. */
 function ofProjection(part: Parameters<typeof projectionDefinitionOf>[0]) {
   const { name } = projectionDefinitionOf(part);
-  return { name: `the projection ${name}`, owner: `projection:${name}`, migrations: [] };
+  return { name: `the projection ${name}`, owner: projectionMigrationOwner(name), migrations: [] };
 }
 
 function ofWorker(part: Parameters<typeof workerDefinitionOf>[0]) {
   const { name, migrations } = workerDefinitionOf(part);
-  return { name: `the worker ${name}`, owner: `worker:${name}`, migrations: migrations.map((each) => each.name) };
+  return {
+    name: `the worker ${name}`,
+    owner: workerMigrationOwner(name),
+    migrations: migrations.map((each) => each.name),
+  };
 }

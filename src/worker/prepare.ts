@@ -15,7 +15,7 @@ import { UndeclaredEmits } from '../telemetry/undeclared-emits.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
 import { hasQueue } from './definition/queues.js';
-import type { WorkerDefinition } from './definition/worker-definition.js';
+import { workerMigrationOwner, type WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
 import { migrateOrdering } from './ordering/migrate-ordering.js';
@@ -134,7 +134,7 @@ export async function prepareWorker(
 /** Creates the missing tables of a worker. */
 export async function migrateWorker(definition: WorkerDefinition, store: Store): Promise<void> {
   const { name, migrations, sagas } = definition;
-  await store.migrate(`worker:${name}`, migrations);
+  await store.migrate(workerMigrationOwner(name), migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
   if (!hasQueue(definition)) return;
   await store.migrate('quarantine', quarantineMigrations);

@@ -22,6 +22,11 @@ export function checkpointOf(projection: string, generation: number): string {
   return `projection:${projection}:${generation}`;
 }
 
+/** The owner of the migrations that create the generations of a model. */
+export function projectionMigrationOwner(projection: string): string {
+  return `projection:${projection}`;
+}
+
 /** The statements that create the tables and indexes of a generation. */
 export function statementsOf({ tables }: Pick<ProjectionDefinition, 'tables'>, generation: number): string {
   const rename = renamer(Object.keys(tables), generation);

@@ -1,6 +1,6 @@
 import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import type { Sql, Store } from '../../store/store.js';
-import { physicalName, statementsOf, template } from './physical-names.js';
+import { physicalName, projectionMigrationOwner, statementsOf, template } from './physical-names.js';
 import type { ProjectionDefinition } from '../definition.js';
 import { migrations, readState } from './state.js';
 
@@ -45,7 +45,7 @@ async function makeFirst(store: Store, definition: ProjectionDefinition, now: ()
 /** Creates the tables of a generation. Idempotent. */
 export async function makeTables(store: Store, definition: ProjectionDefinition, generation: number): Promise<void> {
   const sql = statementsOf(definition, generation);
-  await store.migrate(`projection:${definition.name}`, [{ name: `generation ${generation}`, sql }]);
+  await store.migrate(projectionMigrationOwner(definition.name), [{ name: `generation ${generation}`, sql }]);
 }
 
 /** Creates the missing tables of a generation. Returns false if different tables exist under their names. */

@@ -110,6 +110,11 @@ export function workerDefinitionOf(worker: Worker): WorkerDefinition {
   return unwrapDefinition(worker) as WorkerDefinition;
 }
 
+/** The owner of the migrations of a worker. */
+export function workerMigrationOwner(name: string): string {
+  return `worker:${name}`;
+}
+
 /** `defineWorker` of a catalogue. */
 export type DefineWorker<D extends Definitions> = <
   const P extends string,
