@@ -6,6 +6,7 @@ export { baseCatalogue, catalogue, type Catalogue, type ContextOf } from './flee
 export { command, event, fromOutside, type MessageDefinition, type MessageKind } from './events/definition.js';
 export { rule } from './events/named-rules.js';
 export { pii } from './events/personal.js';
+export { issuesOf } from './events/issues.js';
 export { oneLine, textLine } from './events/text-line.js';
 export type { DataOf, Definitions } from './events/definitions.js';
 

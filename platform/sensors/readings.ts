@@ -48,11 +48,9 @@ export const reading = z
 
 export type Reading = z.infer<typeof reading>;
 
-export const readingList = z.array(reading).min(1).max(MAX_READINGS);
-
 /** One reading, or several of one sensor. */
 export const readings = z
-  .union([reading, readingList])
+  .union([reading, z.array(reading).min(1).max(MAX_READINGS)])
   .meta({ id: 'SensorReadings', description: 'One reading, or up to 500' });
 
 /** Whether the time of a reading is too far ahead. */

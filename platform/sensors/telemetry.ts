@@ -1,8 +1,8 @@
-import { newId, PermanentError, type TelemetryMessage, type TelemetryResult } from 'flotilla';
+import { issuesOf, newId, PermanentError, type TelemetryMessage, type TelemetryResult } from 'flotilla';
 import { z } from 'zod';
 import type { Data } from '../catalogue.js';
 import { readingData } from './reading-event.js';
-import { isAhead, reading, readingList } from './readings.js';
+import { isAhead, readings } from './readings.js';
 
 export const topics = {
   readings: 'sensors/{device}/readings',
@@ -28,8 +28,7 @@ export function readReport(message: TelemetryMessage): Report {
 
 /** Without a time, a repeated reading could not be told from another one with the same value. */
 function readReadings({ device: sensor, json }: TelemetryMessage): Report {
-  const body = json();
-  const result = Array.isArray(body) ? readingList.safeParse(body) : reading.safeParse(body);
+  const result = readings.safeParse(json());
   if (!result.success) throw new PermanentError('sensor.invalid_reading', describe(result.error));
   const given = [result.data].flat();
   if (given.some((reading) => isAhead(reading, Date.now()))) {
@@ -55,7 +54,7 @@ function readStatus({ device: sensor, body }: TelemetryMessage): Report {
 }
 
 /** The first problem, with its place. */
-function describe({ issues }: z.ZodError): string {
-  const [issue] = issues;
+function describe(error: z.ZodError): string {
+  const [issue] = issuesOf(error);
   return `${issue?.path.join('.') || 'reading'}: ${issue?.message ?? 'not valid'}`;
 }
