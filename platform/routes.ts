@@ -15,7 +15,6 @@ export const apiSettings = z.object({
   fulfilment: fulfilment
     .default('orchestrated')
     .describe('How new orders are fulfilled; an order keeps the mode it started with.'),
-  with: z.string().optional().describe('Optional parts that run: without `sensors`, the API refuses readings.'),
 });
 
 type ApiSettings = z.output<typeof apiSettings>;
@@ -36,8 +35,8 @@ export const apiInfo = {
   ],
 } satisfies Omit<ApiInfo, 'version'>;
 
-/** The routes of this platform's API. */
-export const routes = (settings: ApiSettings): readonly Route[] => [
+/** The routes of this platform's API. `parts`: the optional parts of the fleet that run. */
+export const routes = (settings: ApiSettings, parts: readonly string[] = []): readonly Route[] => [
   ...userRoutes,
   ...orderRoutes(settings),
   orderSagaRoute,
@@ -45,7 +44,7 @@ export const routes = (settings: ApiSettings): readonly Route[] => [
   ...accountSummaryRoutes,
   ...statementRoutes,
   ...inventoryRoutes,
-  ...sensorRoutes(settings.with?.split(',').includes('sensors') ?? false),
+  ...sensorRoutes(parts.includes('sensors')),
   ...statisticsRoutes,
 ];
 

@@ -53,8 +53,8 @@ export interface Fleet extends FleetParts {
     readonly aggregates?: readonly DeclaredAggregate[];
     readonly info?: Partial<ApiInfo>;
     readonly documents: boolean;
-    /** Returns the routes for these settings. */
-    readonly routes: (settings: Record<string, unknown>) => readonly Route[];
+    /** Returns the routes for these settings, if these optional parts run. @default parts: none */
+    readonly routes: (settings: Record<string, unknown>, parts?: readonly string[]) => readonly Route[];
   };
 }
 
@@ -78,7 +78,8 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
     /** Whether the API serves the documents of the fleet: `/asyncapi.json`, `/schemas` and the pages at `/docs`.
      *  @default true */
     readonly documents?: boolean;
-    readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
+    /** The routes, or a function of its settings and the optional parts that run. */
+    readonly routes: readonly Route[] | ((settings: z.infer<Settings>, parts: readonly string[]) => readonly Route[]);
   };
   /** Simulates external services in development; `flotilla sandbox` runs it. */
   readonly sandbox?: SandboxDeclaration<SandboxSettings>;
@@ -140,7 +141,7 @@ function erased<Settings extends z.ZodObject>({
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API require settings; declare them');
-  return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
+  return { ...declared, settings, routes: (given, parts = []) => routes(settings.parse(given), parts) };
 }
 
 /** The types of all routes that write; undefined if one of them does not declare its types, or if there is none. */

@@ -52,7 +52,7 @@ async function startApi(
 ): Promise<ReadyApi> {
   const { config, cwd, fleet, logger, metrics, checks } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no api');
-  const routes = fleet.api.routes({ ...settings });
+  const routes = fleet.api.routes({ ...settings }, config.with);
   checkRouteEmits(fleet, routes);
   const tables = tablesRead(fleet, routes);
   const service = await process.openService(fleet.api.store);

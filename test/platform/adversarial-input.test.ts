@@ -32,7 +32,7 @@ import { workerDefinitionOf } from '../../src/worker/definition/worker-definitio
 const schemas = Object.entries(platform.definitions).flatMap(([type, { versions }]) =>
   Object.entries(versions).map(([version, schema]) => ({ type, version: Number(version), schema })),
 );
-const served = routes({ fulfilment: 'orchestrated', with: 'sensors' });
+const served = routes({ fulfilment: 'orchestrated' }, ['sensors']);
 
 const envelope: Omit<EventEnvelope, 'data'> = {
   specversion: '1.0',

@@ -49,7 +49,7 @@ interface Received {
   text: string;
 }
 
-const served = routes({ fulfilment: 'orchestrated', with: 'sensors' });
+const served = routes({ fulfilment: 'orchestrated' }, ['sensors']);
 
 const tags = fc
   .array(fc.tuple(fc.constantFrom('', 'W/'), fc.constantFrom('"1"', '"2"', '"x,y"', '"', '1', '*', '')), {

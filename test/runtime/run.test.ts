@@ -14,6 +14,7 @@ import {
   runKeeper,
   runWorkers,
 } from 'flotilla';
+import { defineRoute } from 'flotilla/http';
 import { readProcesses } from '../../src/observability/processes/process-registry.js';
 import { eventually } from '../support/eventually.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
@@ -94,6 +95,32 @@ describe('parts of a fleet in a program', function () {
     await Promise.all([api, keeper]);
     expect(await readdir(join(folder, 'data'))).to.include.members(['notes.db', 'ops.db']);
     expect(await refusal(fetch(`${url}/livez`))).not.to.equal('none');
+  });
+
+  it('serves the routes of the optional parts that `config.with` names', async () => {
+    const withParts = defineFleet({
+      catalogue: notes,
+      workers: [],
+      optional: { extras: [] },
+      api: {
+        store: 'notes',
+        settings: z.object({}),
+        routes: (_, parts) =>
+          parts.map((part) =>
+            defineRoute({
+              ...{ method: 'get', path: `/${part}`, operationId: part, tag: 'Parts', summary: `Read ${part}` },
+              responses: { 200: z.object({}) },
+              handler: () => Promise.resolve({ status: 200, body: {} }),
+            }),
+          ),
+      },
+    });
+    const config = { ...options().config, port: 0, with: ['extras'] };
+    const api = runApi(withParts, { ...options(), config });
+    const { url } = await api.ready;
+    expect((await fetch(`${url}/extras`)).status).to.equal(200);
+    end();
+    await api;
   });
 
   it('rejects with the reason when a part cannot start, after everything has ended', async () => {

@@ -44,7 +44,7 @@ describe('worker sensor-alerts', function () {
 
   it('is served with the latest value of each type', async () => {
     const file = await temporaryFile();
-    const api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
+    const api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }, ['sensors']) });
     try {
       await prepareTables(api.store, { workers: [workerDefinitionOf(sensorAlerts)], projections: [] });
       const seen = Date.parse(at(1));

@@ -25,7 +25,7 @@ describe('the figures of sensors', () => {
       logger: silentLogger(),
     });
     api = await startApi(`${bench.folder}/core.db`, {
-      routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }),
+      routes: routes({ fulfilment: 'orchestrated' }, ['sensors']),
     });
   });
   after(async () => {

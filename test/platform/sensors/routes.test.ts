@@ -10,7 +10,7 @@ describe('platform: sensors over HTTP', () => {
   let api: Api;
   before(async () => {
     file = await temporaryFile();
-    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
+    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }, ['sensors']) });
   });
   after(async () => {
     await api.close();

@@ -37,7 +37,7 @@ export async function startShop(): Promise<Shop> {
   const readers = [views, statements, sensorAlerts, sensorAnalytics, analytics];
   const workers = [orders, ...readers, inventory, payment, shipping, orderSaga];
   const fleet = await simulatedFleet(workers, { use, random: generator(1) });
-  const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated', with: 'sensors' }) });
+  const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }, ['sensors']) });
   return {
     api,
     folder: folder.path,
