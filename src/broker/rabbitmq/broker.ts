@@ -37,6 +37,8 @@ export interface RabbitBrokerOptions {
   publishTimeout?: number;
   /** Seconds. @default 10 */
   heartbeat?: number;
+  /** Whether one connection is enough, for a process that does not consume what it publishes. @default false */
+  oneConnection?: boolean;
   /** Exchanges that this process has claimed. A broker in which another fleet holds one counts as unreachable, with
    *  `fleet.prefix_taken`. */
   claims?: () => readonly ExchangeSpec[];
@@ -48,7 +50,8 @@ const CLOSE_TIMEOUT_MS = 5000;
 const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 2, closed: 3 };
 
 /** Creates a broker with two connections, because a blocked connection stops reading everything on it: one
- *  publishes; the other consumes and declares. Both reconnect after every loss, with delays of up to 5 s. */
+ *  publishes; the other consumes and declares. Both reconnect after every loss, with delays of up to 5 s. With
+ *  `oneConnection`, the second one also publishes. */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const { url, managementUrl, connectionName, logger, metrics, publishTimeout = 10_000, heartbeat = 10 } = options;
   const [first, ...others] = shuffled(addressesOf(url));
@@ -62,10 +65,11 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     };
     return openConnection({ urls, name, logger, heartbeat, verify, ...(onUnreachable && { onUnreachable }) });
   };
-  const publishing = open('publish', [first, ...others]);
+  const oneConnection = options.oneConnection === true;
   // preferably to another node: the fleet then depends on no single node
   const [second = first, ...rest] = others;
   const consuming = open('consume', others.length === 0 ? [first] : [second, ...rest, first]);
+  const publishing = oneConnection ? consuming : open('publish', [first, ...others]);
   const userId = options.sendUserId === true ? credentialsOf(first).user : undefined;
   const state = new StateCell();
   const refusals = new Map<symbol, FlotillaError>();
@@ -83,8 +87,8 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       state.set(worst(publishing.state.value, consuming.state.value));
     });
   };
-  follow(publishing);
-  follow(consuming);
+  const connections = new Set([publishing, consuming]);
+  for (const connection of connections) follow(connection);
 
   function track<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
     if (state.value === 'closed') throw new FlotillaError('broker.closed');
@@ -139,7 +143,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       const closing = Promise.all([...parts].map((part) => part.close()));
       // channels that do not close cleanly end with their connection
       await within(CLOSE_TIMEOUT_MS, 'closing channels', closing).catch(() => undefined);
-      await Promise.all([publishing.close(), consuming.close()]);
+      await Promise.all([...connections].map((connection) => connection.close()));
     },
   };
 }

@@ -20,7 +20,10 @@ export function loadFleetKeys(place: Place): FleetKeys | undefined {
 /** One warning for all unsigned messages within so many milliseconds. */
 const WARNING_INTERVAL_MS = 60_000;
 
-export interface OpenBrokerOptions extends Pick<RabbitBrokerOptions, 'connectionName' | 'claims' | 'onUnreachable'> {
+export interface OpenBrokerOptions extends Pick<
+  RabbitBrokerOptions,
+  'connectionName' | 'claims' | 'onUnreachable' | 'oneConnection'
+> {
   config: Config;
   /** @default messages are neither signed nor verified */
   keys: FleetKeys | undefined;

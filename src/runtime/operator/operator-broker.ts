@@ -56,6 +56,7 @@ export async function connectOperator(
     config,
     keys,
     connectionName: 'flotilla command',
+    oneConnection: access === 'read',
     logger,
     onUnreachable(cause) {
       failure = cause;

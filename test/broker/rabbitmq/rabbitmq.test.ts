@@ -196,6 +196,25 @@ describe('the RabbitMQ broker', () => {
     for (const again of [await received.next(), await received.next()]) again.ack();
   });
 
+  it('publishes and consumes over one connection if that is requested', async () => {
+    await broker.applyTopology(one('q'));
+    const before = proxy.accepted;
+    const single = createRabbitBroker({
+      url: proxy.through(real.amqpUrl),
+      connectionName: n('single'),
+      oneConnection: true,
+      logger: silentLogger(),
+    });
+    await single.ready();
+    const publisher = single.createPublisher();
+    await publisher.ready();
+    await publisher.publish(to(n('q'), 'm1'));
+    expect((await single.queueDepth(n('q')))?.ready).to.equal(1);
+    expect(proxy.accepted - before).to.equal(1);
+    await single.close();
+    expect(single.state).to.equal('closed');
+  });
+
   it('reports a different argument as one topology_conflict, also without the management API, and stays connected', async () => {
     await broker.applyTopology(one('q'));
     const logger = silentLogger();

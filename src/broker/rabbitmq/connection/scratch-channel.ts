@@ -9,17 +9,47 @@ export type ScratchChannel = <T>(
   what: string,
   limit: number,
   work: (channel: ConfirmChannel) => Promise<T>,
+  options?: {
+    /** Whether `work` leaves nothing on its channel, so that the next work may use it too. @default false */
+    reusable?: boolean;
+  },
 ) => Promise<T>;
+
+/** Milliseconds for which a channel waits for the next reusable work. Opening and closing one takes three requests. */
+const IDLE_TIMEOUT_MS = 250;
 
 /** Creates channels for single requests. `work` rejects with `broker.timeout` after its limit. The broker answers
  *  the requests of one channel in order, so a channel with a hanging request is not closed here. */
 export function scratchChannels(connection: Connection, logger: Logger): ScratchChannel {
-  return async (what, limit, work) => {
+  const idle = new Set<ConfirmChannel>();
+  const closed = new WeakSet<ConfirmChannel>();
+
+  async function open(): Promise<ConfirmChannel> {
     const channel = await within(REQUEST_TIMEOUT_MS, 'opening a channel', connection.openConfirmChannel());
-    let open = true;
     // amqplib also reports the error to the failed request; without a listener it would end the connection
-    channel.on('error', (error: Error) => logger.debug('a request was refused', { what, reason: error.message }));
-    channel.on('close', () => (open = false));
+    channel.on('error', (error: Error) => logger.debug('a request was refused', { reason: error.message }));
+    channel.on('close', () => {
+      closed.add(channel);
+      idle.delete(channel);
+    });
+    return channel;
+  }
+
+  function takeIdle(): ConfirmChannel | undefined {
+    const [channel] = idle;
+    if (channel !== undefined) idle.delete(channel);
+    return channel;
+  }
+
+  function keep(channel: ConfirmChannel): void {
+    idle.add(channel);
+    setTimeout(() => {
+      if (idle.delete(channel)) closeChannel(channel).catch(() => undefined);
+    }, IDLE_TIMEOUT_MS).unref();
+  }
+
+  return async (what, limit, work, { reusable = false } = {}) => {
+    const channel = (reusable ? takeIdle() : undefined) ?? (await open());
     let hangs = false;
     try {
       return await within(limit, what, work(channel));
@@ -27,8 +57,11 @@ export function scratchChannels(connection: Connection, logger: Logger): Scratch
       hangs = hasCode(error, 'broker.timeout');
       throw error;
     } finally {
-      const closing = open ? closeChannel(channel).catch(() => undefined) : undefined;
-      if (!hangs) await closing;
+      if (reusable && !hangs && !closed.has(channel)) keep(channel);
+      else {
+        const closing = closed.has(channel) ? undefined : closeChannel(channel).catch(() => undefined);
+        if (!hangs) await closing;
+      }
     }
   };
 }

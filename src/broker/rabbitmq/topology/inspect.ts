@@ -54,8 +54,11 @@ export interface Inspector {
 export function createInspector(onScratchChannel: ScratchChannel, logger: Logger): Inspector {
   async function queue(name: string): Promise<QueueInspection> {
     try {
-      const found = await onScratchChannel(`looking for queue ${name}`, INSPECTION_TIMEOUT_MS, (channel) =>
-        channel.checkQueue(name),
+      const found = await onScratchChannel(
+        `looking for queue ${name}`,
+        INSPECTION_TIMEOUT_MS,
+        (channel) => channel.checkQueue(name),
+        { reusable: true },
       );
       return { state: 'present', ready: found.messageCount, consumers: found.consumerCount };
     } catch (error) {
@@ -69,8 +72,11 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   async function hasExchange(name: string): Promise<boolean> {
     try {
-      await onScratchChannel(`looking for exchange ${name}`, INSPECTION_TIMEOUT_MS, (channel) =>
-        channel.checkExchange(name),
+      await onScratchChannel(
+        `looking for exchange ${name}`,
+        INSPECTION_TIMEOUT_MS,
+        (channel) => channel.checkExchange(name),
+        { reusable: true },
       );
       return true;
     } catch (error) {

@@ -39,4 +39,43 @@ describe('a channel for one request', function () {
       await cleanUp(prefix);
     }
   });
+
+  it('serves the next reusable request, but not after a refusal or an open request', async () => {
+    const { amqpUrl, prefix } = await testBroker();
+    const connection = openConnection({ urls: [amqpUrl], name: 'test', heartbeat: 10, logger: silentLogger() });
+    let opened = 0;
+    const counted = {
+      ...connection,
+      openConfirmChannel: () => {
+        opened += 1;
+        return connection.openConfirmChannel();
+      },
+    };
+    const onChannel = scratchChannels(counted, silentLogger());
+    const look = (queue: string, reusable = true) =>
+      onChannel('looking', REQUEST_TIMEOUT_MS, (channel) => channel.checkQueue(queue), { reusable }).then(
+        ({ queue: name }) => name,
+        () => undefined,
+      );
+    try {
+      await connection.state.until(['ready'], AbortSignal.timeout(REQUEST_TIMEOUT_MS));
+      const queue = `${prefix}q`;
+      await onChannel('declaring', REQUEST_TIMEOUT_MS, (channel) => channel.assertQueue(queue));
+      opened = 0;
+      for (let turn = 0; turn < 5; turn += 1) expect(await look(queue)).to.equal(queue);
+      expect(opened).to.equal(1);
+      // a refusal closes the channel
+      expect(await look(`${prefix}missing`)).to.equal(undefined);
+      expect(await look(queue)).to.equal(queue);
+      expect(opened).to.equal(2);
+      // each has a channel of its own
+      expect(await Promise.all([look(queue), look(queue)])).to.deep.equal([queue, queue]);
+      expect(opened).to.equal(3);
+      expect(await look(queue, false)).to.equal(queue);
+      expect(opened).to.equal(4);
+    } finally {
+      await connection.close();
+      await cleanUp(prefix);
+    }
+  });
 });
