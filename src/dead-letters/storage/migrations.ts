@@ -1,6 +1,7 @@
 import type { Migration, Store } from '../../store/store.js';
 
-const migrations: readonly Migration[] = [
+/** What the other modules of this folder need, of the owner `dead-letters`. */
+export const deadLetterMigrations: readonly Migration[] = [
   {
     name: '1-dead-letters',
     sql: `
@@ -68,5 +69,5 @@ const migrations: readonly Migration[] = [
 
 /** Creates the tables of dead letters in `store`. Idempotent; await it before any other function of this module. */
 export async function migrateDeadLetters(store: Store): Promise<void> {
-  await store.migrate('dead-letters', migrations);
+  await store.migrate('dead-letters', deadLetterMigrations);
 }

@@ -88,7 +88,10 @@ export async function deadLetterPage(
 }
 
 /** The matching dead letters, counted by worker, code and type; largest groups first. */
-export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = {}): Promise<DeadLetterGroup[]> {
+export async function groupDeadLetters(
+  store: Pick<Store, 'query'>,
+  filter: DeadLetterFilter = {},
+): Promise<DeadLetterGroup[]> {
   const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
   const rows = await store.query<DeadLetterGroup>`
     SELECT worker, code, type, COUNT(*) AS count, MIN(dead_at) AS first, MAX(dead_at) AS last
@@ -150,7 +153,7 @@ export async function selectDeadLetters(
 
 /** The workers, codes and types of all dead letters, including settled ones. */
 export async function namesInDeadLetters(
-  store: Store,
+  store: Pick<Store, 'query'>,
 ): Promise<Record<'workers' | 'codes' | 'types', readonly string[]>> {
   const rows = await store.query<{ worker: string; code: string; type: string | null }>`
     SELECT DISTINCT worker, code, type FROM dead_letters`;
@@ -165,7 +168,7 @@ export async function namesInDeadLetters(
 /** Separates the names in a list that SQL searches; a name that contains the separator matches no pattern. */
 const MARK = '\u001f';
 
-async function parameters(store: Store, filter: DeadLetterFilter) {
+async function parameters(store: Pick<Store, 'query'>, filter: DeadLetterFilter) {
   const { codes, types } = filter;
   const known = codes === undefined && types === undefined ? { codes: [], types: [] } : await namesInDeadLetters(store);
   return {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseUrlFor } from '../../config/load-config.js';
-import type { Store } from '../../store/store.js';
+import type { Sql, Store } from '../../store/store.js';
 import { openStore } from '../../store/open.js';
+import { queryStore, type MigrationsByOwner } from '../../store/sqlite/read/query-store.js';
 import { StoreRegistry } from '../../store/store-registry.js';
 import { dataDirOf, storePathOf, storeUrlOf, type Place } from '../place.js';
 
@@ -10,6 +11,14 @@ import { dataDirOf, storePathOf, storeUrlOf, type Place } from '../place.js';
 export interface ExistingStores {
   /** Opens the store of a service; undefined, and noted in `unread`, where it is not on this machine. Creates none. */
   find: (service: string) => Promise<Store | undefined>;
+  /** Resolves with what `read` finds in the store of a service that has these migrations; undefined, and noted in `unread`,
+   *  where it is not on this machine. Faster than `find`, and for results that are only displayed: what `read` sees may not
+   *  be durable yet. `read` may run twice. */
+  query: <T>(
+    service: string,
+    migrations: MigrationsByOwner,
+    read: (query: Sql) => Promise<T>,
+  ) => Promise<T | undefined>;
   /** The services whose stores were requested and are not on this machine. */
   readonly unread: readonly string[];
   close: () => Promise<void>;
@@ -56,19 +65,34 @@ export function existingStores(
       throw error;
     }
   };
+  const find = async (service: string): Promise<Store | undefined> => {
+    const known = opened.get(service);
+    if (known !== undefined) return known;
+    if (!hasStore(context, service)) {
+      unread.add(service);
+      return undefined;
+    }
+    const opening = open(service);
+    opened.set(service, opening);
+    opening.catch(() => opened.delete(service)); // the next call tries again
+    unread.delete(service);
+    return opening;
+  };
   return {
-    async find(service) {
-      const known = opened.get(service);
-      if (known !== undefined) return known;
-      if (!hasStore(context, service)) {
-        unread.add(service);
-        return undefined;
+    find,
+    async query(service, migrations, read) {
+      if (hasStore(context, service)) {
+        const expectedId = storeRegistry(context).find(service)?.id;
+        const found = await queryStore(storePathOf(context, service), { expectedId, migrations }, read);
+        if (found !== undefined) {
+          unread.delete(service);
+          return found.value;
+        }
       }
-      const opening = open(service);
-      opened.set(service, opening);
-      opening.catch(() => opened.delete(service)); // the next call tries again
-      unread.delete(service);
-      return opening;
+      const store = await find(service);
+      if (store === undefined) return undefined;
+      for (const [owner, each] of Object.entries(migrations)) await store.migrate(owner, each);
+      return read(store.query);
     },
     get unread() {
       return [...unread];

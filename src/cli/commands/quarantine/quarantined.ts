@@ -25,13 +25,10 @@ export async function quarantined(
 ): Promise<Quarantined[]> {
   const items: Quarantined[] = [];
   for (const { name: worker, store: service } of workers) {
-    const store = await stores.find(service);
-    if (store === undefined) continue;
-    await store.migrate('quarantine', quarantineMigrations);
-    const kinds = await (subject === undefined
-      ? summarizeQuarantine(store.query, worker)
-      : summarizeSubject(store.query, worker, subject));
-    items.push(...kinds.map((kind) => ({ worker, ...kind, oldest: new Date(kind.oldest).toISOString() })));
+    const kinds = await stores.query(service, { quarantine: quarantineMigrations }, (query) =>
+      subject === undefined ? summarizeQuarantine(query, worker) : summarizeSubject(query, worker, subject),
+    );
+    items.push(...(kinds ?? []).map((kind) => ({ worker, ...kind, oldest: new Date(kind.oldest).toISOString() })));
   }
   return items;
 }

@@ -4,6 +4,7 @@ import { findSagas } from '../../../sagas/queries.js';
 import { sagaMigrations, type SagaRow } from '../../../sagas/saga-table.js';
 import type { SagaDefinition } from '../../../sagas/definition/types.js';
 import type { Store } from '../../../store/store.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
@@ -18,7 +19,12 @@ export interface KnownSaga {
 
 /** The sagas of the enabled workers, with the configured retry policy. */
 export async function knownSagas(context: Context): Promise<KnownSaga[]> {
-  return enabledWorkers(await context.fleet(), context.config).flatMap(({ name: worker, store: service, sagas }) =>
+  return sagasOf({ fleet: await context.fleet(), config: context.config });
+}
+
+/** Like `knownSagas`. */
+export function sagasOf({ fleet, config }: Pick<FleetSession, 'fleet' | 'config'>): KnownSaga[] {
+  return enabledWorkers(fleet, config).flatMap(({ name: worker, store: service, sagas }) =>
     sagas.map((saga) => ({ saga, worker, service })),
   );
 }

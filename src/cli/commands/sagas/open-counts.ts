@@ -1,6 +1,7 @@
 import { countOpenSagas, type RowStatus, type SagaCount } from '../../../sagas/queries.js';
-import type { Context } from '../../shared/context.js';
-import { knownSagas, withSagaStores } from './find-saga.js';
+import { sagaMigrations } from '../../../sagas/saga-table.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { sagasOf } from './find-saga.js';
 
 /** The open instances of a saga, by status. */
 export interface OpenSagas {
@@ -12,25 +13,28 @@ export interface OpenSagas {
 }
 
 /** The open sagas of the fleet, and the services whose stores could not be read. */
-export async function openSagas(context: Context): Promise<{ sagas: OpenSagas[]; unread: readonly string[] }> {
-  const known = await knownSagas(context);
-  return withSagaStores(context, async (stores) => {
-    const counted: OpenSagas[] = [];
-    for (const { saga, worker, service } of known) {
-      const store = await stores.find(service);
-      if (store === undefined) continue;
-      const counts = (await countOpenSagas(store.query)).filter((each) => each.saga === saga.name);
-      const of = (status: RowStatus) => countOf(counts, status);
-      counted.push({
-        saga: saga.name,
-        worker,
-        started: of('started'),
-        compensating: of('compensating'),
-        failed: of('failed'),
-      });
+export async function openSagas(
+  session: Pick<FleetSession, 'fleet' | 'config' | 'stores'>,
+): Promise<{ sagas: OpenSagas[]; unread: readonly string[] }> {
+  const sagas: OpenSagas[] = [];
+  const unread = new Set<string>();
+  for (const { saga, worker, service } of sagasOf(session)) {
+    const found = await session.stores.query(service, { sagas: sagaMigrations }, countOpenSagas);
+    if (found === undefined) {
+      unread.add(service);
+      continue;
     }
-    return { sagas: counted, unread: stores.unread };
-  });
+    const counts = found.filter((each) => each.saga === saga.name);
+    const of = (status: RowStatus) => countOf(counts, status);
+    sagas.push({
+      saga: saga.name,
+      worker,
+      started: of('started'),
+      compensating: of('compensating'),
+      failed: of('failed'),
+    });
+  }
+  return { sagas, unread: [...unread] };
 }
 
 function countOf(counts: readonly SagaCount[], status: RowStatus): number {

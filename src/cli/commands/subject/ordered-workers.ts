@@ -4,7 +4,7 @@ import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { migrateOrdering } from '../../../worker/ordering/migrate-ordering.js';
-import { countWaiting } from '../../../worker/ordering/parked-table.js';
+import { countWaiting, orderingMigrations } from '../../../worker/ordering/parked-table.js';
 
 /** The enabled workers that handle messages in order. */
 export function orderedWorkers({ fleet, config }: Pick<FleetSession, 'fleet' | 'config'>): WorkerDefinition[] {
@@ -41,8 +41,9 @@ export async function waitingCounts(
 ): Promise<WaitingCount[]> {
   const counts: WaitingCount[] = [];
   for (const worker of orderedWorkers(session)) {
-    const store = await orderedStore(session, worker);
-    if (store !== undefined) counts.push({ worker: worker.name, ...(await countWaiting(store.query, worker.name)) });
+    const migrations = { ordering: orderingMigrations };
+    const found = await session.stores.query(worker.store, migrations, (query) => countWaiting(query, worker.name));
+    if (found !== undefined) counts.push({ worker: worker.name, ...found });
   }
   return counts;
 }

@@ -122,6 +122,12 @@ export function applySchema(db: Connection, expected?: string): string {
     .immediate();
 }
 
+/** Whether the store was brought up to date by this release, and has this id, if one is expected. Changes nothing. */
+export function isOfThisRelease(db: Connection, expected: string | undefined): boolean {
+  if (Number(db.pragma('user_version', { simple: true })) !== VERSION) return false;
+  return expected === undefined || storeIdOf(db) === expected;
+}
+
 /** Undefined if the store has no id. */
 function storeIdOf(db: Connection): string | undefined {
   return db.prepare<unknown[], string>('SELECT id FROM flotilla_store WHERE one = 1').pluck().get();
