@@ -82,6 +82,8 @@ export interface StoredDeadLetterCounts {
   oldest: string;
 }
 
+type Kept = Answer<ReadonlyMap<string, StoredDeadLetterCounts>>;
+
 export interface FleetStatusOptions {
   /** Undefined while it is unreachable. */
   broker: Pick<Broker, 'queueDepth' | 'readStream' | 'hasExchange'> | undefined;
@@ -94,16 +96,18 @@ export interface FleetStatusOptions {
   /** The workers that read the stream. @default none */
   readers?: readonly string[];
   /** By worker. */
-  kept: Answer<ReadonlyMap<string, StoredDeadLetterCounts>>;
+  kept: Kept | Promise<Kept>;
   /** Examines the unrouted messages. Called only if there are any. */
   examineUnrouted?: () => Promise<UnroutedStatus>;
   /** The processes on this machine. */
-  processes: readonly ProcessReport[];
+  processes: readonly ProcessReport[] | Promise<readonly ProcessReport[]>;
   /** Time limit for each source, in milliseconds. @default 3000 */
   limit?: number;
 }
 
 const STATUS_TIMEOUT_MS = 3000;
+/** Shorter than elsewhere: an offset that is a few entries too low does no harm in a status. */
+const LAST_ENTRY_PAUSE_MS = 40;
 /** The beginning of the problems of the management API. */
 export const MANAGEMENT_PROBLEM = 'management API: ';
 
@@ -111,18 +115,12 @@ export const MANAGEMENT_PROBLEM = 'management API: ';
  *  Queries all sources concurrently, each with a time limit. Never rejects: the values of a source that does not
  *  respond are null, with a line in `problems`. */
 export async function fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
-  const {
-    broker,
-    management,
-    names,
-    workers,
-    queueless = [],
-    readers = [],
-    kept,
-    processes,
-    limit = STATUS_TIMEOUT_MS,
-  } = options;
-  const problems: string[] = kept.known ? [] : [`store ops: ${kept.reason}`];
+  const { broker, management, names, workers, queueless = [], readers = [], limit = STATUS_TIMEOUT_MS } = options;
+  const problems: string[] = [];
+  const log =
+    broker === undefined || readers.length === 0
+      ? undefined
+      : withinLimit(2 * limit, async () => newestOffset(broker, names));
   const managed = await managedQueues(management, names, limit);
   if (!managed.known) problems.push(`${MANAGEMENT_PROBLEM}${managed.reason}`);
   const consumed = new Map(
@@ -132,15 +130,16 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
       ),
     ),
   );
-  const [numbers, newest, health] = await Promise.all([
+  const [numbers, newest, health, kept, processes] = await Promise.all([
     queueNumbers(queuesOf(workers, consumed, names, readers), { broker, managed, limit }, problems),
-    broker === undefined || readers.length === 0
-      ? undefined
-      : withinLimit(2 * limit, async () => newestOffset(broker, names)),
+    log,
     management === undefined || !managed.known
       ? undefined
       : withinLimit(limit, () => brokerHealth(management, [...managed.value.values()])),
+    options.kept,
+    options.processes,
   ]);
+  if (!kept.known) problems.unshift(`store ops: ${kept.reason}`);
   if (health?.known === false) problems.push(`${MANAGEMENT_PROBLEM}${health.reason}`);
   if (newest?.known === false) problems.push(`log ${names.log}: ${newest.reason}`);
   const unrouted = await unroutedOf(numbers.get(names.unroutedQueue), options, problems);
@@ -204,7 +203,7 @@ function workerStatus(
   consumed: ReadonlyMap<string, readonly string[]>,
   names: Names,
   numbers: ReadonlyMap<string, QueueNumbers>,
-  kept: FleetStatusOptions['kept'],
+  kept: Kept,
   processes: readonly ProcessReport[],
 ): WorkerStatus {
   const { name: worker, retryDelays } = queues;
@@ -274,7 +273,7 @@ async function newestOffset(
   { log }: Names,
 ): Promise<number> {
   if ((await broker.queueDepth(log)) === undefined) return 0;
-  return (await lastEntry(broker, log))?.offset ?? 0;
+  return (await lastEntry(broker, log, LAST_ENTRY_PAUSE_MS))?.offset ?? 0;
 }
 
 function logReaders(
@@ -306,6 +305,6 @@ function breakerTimes(
   const checks = processes
     .filter(({ breakers }) => breakers[worker] === breaker)
     .flatMap(({ checks: all }) => all[worker] ?? []);
-  const [last] = checks.sort((a, b) => (b.until ?? '').localeCompare(a.until ?? ''));
+  const [last] = checks.sort((a, b) => ((a.until ?? '') < (b.until ?? '') ? 1 : -1));
   return { breakerSince: last?.since ?? null, breakerUntil: last?.until ?? null };
 }

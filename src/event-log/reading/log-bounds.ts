@@ -21,9 +21,14 @@ export async function entryAt(
   return entry;
 }
 
-/** Returns the newest entry of the log; undefined if the log is empty or delivers none within two seconds. */
-export async function lastEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
-  const entries = await gather(broker, stream, 'last', () => false);
+/** Returns the newest entry of the log; undefined if the log is empty or delivers none within two seconds. `pause`:
+ *  milliseconds without a further entry after which the last one is the newest. */
+export async function lastEntry(
+  broker: Pick<Broker, 'readStream'>,
+  stream: string,
+  pause = LAST_ENTRY_PAUSE_MS,
+): Promise<StreamEntry | undefined> {
+  const entries = await gather(broker, stream, 'last', () => false, pause);
   return entries.at(-1);
 }
 
@@ -50,6 +55,7 @@ async function gather(
   stream: string,
   from: StreamOffset,
   enough: (seen: readonly StreamEntry[]) => boolean,
+  pause = LAST_ENTRY_PAUSE_MS,
 ): Promise<StreamEntry[]> {
   const seen: StreamEntry[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -66,7 +72,7 @@ async function gather(
           entry.done();
           if (enough(seen)) return resolve();
           clearTimeout(timer);
-          timer = setTimeout(resolve, Math.min(LAST_ENTRY_PAUSE_MS, Math.max(0, deadline - performance.now())));
+          timer = setTimeout(resolve, Math.min(pause, Math.max(0, deadline - performance.now())));
         },
       });
     });

@@ -52,23 +52,26 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
     const { checks } = readiness.safeParse(JSON.parse(ready.text)).data ?? {
       checks: {},
     };
-    const text = metrics.status === 200 ? metrics.text : '';
+    const samples = samplesIn(metrics.status === 200 ? metrics.text : '');
     return {
       ...process,
       health: ready.status === 200 ? 'ready' : 'not ready',
       checks,
       breakers: Object.fromEntries(
-        samplesOf(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
+        samplesOf(samples, 'flotilla_breaker_state').map(([worker, value]) => [
+          worker,
+          BREAKER_STATES[value] ?? 'open',
+        ]),
       ),
-      inFlight: sums(text, 'flotilla_messages_in_flight'),
-      logOffsets: sums(text, 'flotilla_log_offset'),
-      logAlarms: sums(text, 'flotilla_log_gaps_total'),
-      unpublished: unpublishedOf(text),
-      topologyRecreated: samplesOf(text, 'flotilla_topology_recreated_total', 'kind').reduce(
+      inFlight: sums(samples, 'flotilla_messages_in_flight'),
+      logOffsets: sums(samples, 'flotilla_log_offset'),
+      logAlarms: sums(samples, 'flotilla_log_gaps_total'),
+      unpublished: unpublishedOf(samples),
+      topologyRecreated: samplesOf(samples, 'flotilla_topology_recreated_total', 'kind').reduce(
         (sum, [, value]) => sum + value,
         0,
       ),
-      stoppedProjections: samplesOf(text, 'flotilla_projection_stopped', 'projection')
+      stoppedProjections: samplesOf(samples, 'flotilla_projection_stopped', 'projection')
         .filter(([, value]) => value === 1)
         .map(([projection]) => projection),
     };
@@ -89,29 +92,50 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
 }
 
 /** The sums of the samples of a metric by worker, over all other labels. */
-function sums(text: string, name: string): Record<string, number> {
+function sums(samples: Samples, name: SampledMetric): Record<string, number> {
   const totals = new Map<string, number>();
-  for (const [worker, value] of samplesOf(text, name)) totals.set(worker, (totals.get(worker) ?? 0) + value);
+  for (const [worker, value] of samplesOf(samples, name)) totals.set(worker, (totals.get(worker) ?? 0) + value);
   return Object.fromEntries(totals);
 }
 
-function unpublishedOf(text: string): ProcessReport['unpublished'] {
-  const seconds = new Map(samplesOf(text, 'flotilla_relay_waiting_seconds', 'service'));
-  const events = samplesOf(text, 'flotilla_relay_lag_events', 'service');
+function unpublishedOf(samples: Samples): ProcessReport['unpublished'] {
+  const seconds = new Map(samplesOf(samples, 'flotilla_relay_waiting_seconds', 'service'));
+  const events = samplesOf(samples, 'flotilla_relay_lag_events', 'service');
   return Object.fromEntries(
     events.map(([service, count]) => [service, { events: count, seconds: seconds.get(service) ?? 0 }]),
   );
 }
 
-/** The samples of a metric in the text format of Prometheus, by a label.
+const SAMPLED = [
+  'flotilla_breaker_state',
+  'flotilla_messages_in_flight',
+  'flotilla_log_offset',
+  'flotilla_log_gaps_total',
+  'flotilla_relay_waiting_seconds',
+  'flotilla_relay_lag_events',
+  'flotilla_topology_recreated_total',
+  'flotilla_projection_stopped',
+] as const;
+type SampledMetric = (typeof SAMPLED)[number];
+/** The lines of the samples of these metrics, without their names. */
+type Samples = ReadonlyMap<string, string[]>;
+
+/** Reads the text format of Prometheus.
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-function samplesOf(text: string, name: string, label = 'worker'): [string, number][] {
-  const pattern = new RegExp(`[{,]${label}="([^"\\\\]*)".*\\} (\\S+)`);
-  const samples: [string, number][] = [];
+function samplesIn(text: string): Samples {
+  const samples = new Map<string, string[]>(SAMPLED.map((name) => [name, []]));
   for (const line of text.split('\n')) {
-    if (!line.startsWith(`${name}{`)) continue;
-    const [, labelled, value] = pattern.exec(line) ?? [];
-    if (labelled !== undefined && value !== undefined) samples.push([labelled, Number(value)]);
+    const end = line.indexOf('{');
+    if (end > 0) samples.get(line.slice(0, end))?.push(line.slice(end));
   }
   return samples;
+}
+
+/** The samples of a metric by a label. */
+function samplesOf(samples: Samples, name: SampledMetric, label = 'worker'): [string, number][] {
+  const pattern = new RegExp(`[{,]${label}="([^"\\\\]*)".*\\} (\\S+)`);
+  return (samples.get(name) ?? []).flatMap((line): [string, number][] => {
+    const [, labelled, value] = pattern.exec(line) ?? [];
+    return labelled === undefined || value === undefined ? [] : [[labelled, Number(value)]];
+  });
 }

@@ -18,10 +18,16 @@ const record = z.object({
 /** A process of the fleet on this machine. */
 export type ProcessRecord = z.infer<typeof record>;
 
-const registration = record.extend({
-  contracts: processContracts.optional().catch(undefined),
+const withSettings = record.extend({
   /** The values of the variables that decide what the fleet declares in the broker. */
   settings: z.record(z.string(), z.string()).optional().catch(undefined),
+});
+
+/** A process with its settings, which are undefined for a process of an earlier release. */
+export type ProcessSettings = z.infer<typeof withSettings>;
+
+const registration = withSettings.extend({
+  contracts: processContracts.optional().catch(undefined),
 });
 
 /** A process with what it reads and writes, and its settings; both undefined for a process of an earlier release. */
@@ -49,6 +55,11 @@ export function readProcesses(dir: string): Promise<ProcessRecord[]> {
   return readRunning(dir, record);
 }
 
+/** The running processes with their settings. */
+export function readSettings(dir: string): Promise<ProcessSettings[]> {
+  return readRunning(dir, withSettings);
+}
+
 /** The running processes with what they read and write. */
 export function readRegistrations(dir: string): Promise<ProcessRegistration[]> {
   return readRunning(dir, registration);
@@ -59,7 +70,7 @@ async function readRunning<T extends ProcessRecord>(dir: string, schema: z.ZodTy
   return records
     .filter((found) => found !== undefined)
     .filter(({ pid }) => isAlive(pid))
-    .sort((a, b) => fileOf(a).localeCompare(fileOf(b)));
+    .sort((a, b) => (fileOf(a) < fileOf(b) ? -1 : 1)); // comparing by locale would load the data of all languages
 }
 
 async function sweep(dir: string): Promise<void> {

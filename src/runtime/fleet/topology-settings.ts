@@ -1,7 +1,7 @@
 import type { Config } from '../../config/load-config.js';
 import { formatDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
-import { readRegistrations } from '../../observability/processes/process-registry.js';
+import { readSettings, type ProcessSettings } from '../../observability/processes/process-registry.js';
 import { runDirOf, type Place } from '../place.js';
 
 /** A variable of this environment with another value than in the processes of the fleet. */
@@ -38,8 +38,15 @@ export function topologySettings({
 
 /** The variables whose value here is that of no process of the fleet on this machine; none if no process runs. */
 export async function differentSettings(place: Place): Promise<DifferentSetting[]> {
-  const running = await readRegistrations(runDirOf(place));
-  return Object.entries(topologySettings(place.config)).flatMap(([variable, here]) => {
+  return differencesFrom(await readSettings(runDirOf(place)), place.config);
+}
+
+/** Like `differentSettings`, from the settings of the running processes. */
+export function differencesFrom(
+  running: readonly Pick<ProcessSettings, 'settings'>[],
+  config: Config,
+): DifferentSetting[] {
+  return Object.entries(topologySettings(config)).flatMap(([variable, here]) => {
     const fleet = [...new Set(running.flatMap(({ settings }) => settings?.[variable] ?? []))];
     return fleet.length === 0 || fleet.includes(here) ? [] : [{ variable, here, fleet }];
   });

@@ -3,10 +3,9 @@ import { FlotillaError } from '../../../errors.js';
 import type { FieldValue, Fields } from '../../messages/amqp-fields.js';
 import { ManagementNodes, nameOf } from './management-nodes.js';
 
-const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
-  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
-);
-const fields: z.ZodType<Fields> = z.record(z.string(), fieldValue);
+// any parsed JSON is a value of a field; a schema of its parts would take most of the time of a long list
+const fieldValue = z.custom<FieldValue>();
+const fields = z.custom<Fields>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
 
 const queue = z.object({
   name: z.string(),

@@ -4,6 +4,9 @@ import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.j
 import { otherKey } from '../../../broker/signing/key-registration.js';
 import type { Broker } from '../../../broker/broker.js';
 import { causeOfSilence } from '../../../broker/rabbitmq/connection/probe.js';
+import { sharedRequests, type StateRequests } from '../../../broker/rabbitmq/management/shared-requests.js';
+import type { Names } from '../../../broker/topology/topology.js';
+import { deadLetterMigrations } from '../../../dead-letters/storage/migrations.js';
 import { groupDeadLetters } from '../../../dead-letters/storage/queries.js';
 import { listUnrouted } from '../../../queues/unrouted-messages.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
@@ -15,14 +18,13 @@ import {
   type UnroutedStatus,
 } from '../../../observability/fleet-status.js';
 import { probeProcess } from '../../../observability/processes/probe-process.js';
-import { readProcesses } from '../../../observability/processes/process-registry.js';
+import { readSettings } from '../../../observability/processes/process-registry.js';
 import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
-import type { Store } from '../../../store/store.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import { differentSettings, hasOtherQueues, type DifferentSetting } from '../../../runtime/fleet/topology-settings.js';
+import { differencesFrom, hasOtherQueues, type DifferentSetting } from '../../../runtime/fleet/topology-settings.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
-import { operatorPlace, withSession } from '../../shared/session.js';
+import { operatorPlace } from '../../shared/session.js';
 import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { quarantined, workersWithQueue, type Quarantined } from '../quarantine/quarantined.js';
@@ -121,46 +123,43 @@ export function createStatusSource(context: Context): StatusSource {
       // first: loading the fleet blocks the event loop, and with it the time limits of the others
       session ??= new FleetSession(await context.fleet(), operatorPlace(context));
       const opened = session;
-      const queues = opened.queues();
-      const records = await readProcesses(runDirOf(context));
-      const different = await differentSettings(context);
-      const [processes, kept, sagas, waiting, ordering, management, { broker: open, unreachable }, { amqpUrl }] =
-        await Promise.all([
-          Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
-          hasStore(context, OPS_STORE)
-            ? withinLimit(REQUEST_TIMEOUT_MS, () =>
-                withSession(context, async (each) => storedDeadLetters(await each.ops())),
-              )
-            : ({ known: false, reason: 'not on this machine' } as const),
-          withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
-          withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(opened, workersWithQueue(opened))),
-          withinLimit(REQUEST_TIMEOUT_MS, () => waitingCounts(opened)),
-          openManagement(context, REQUEST_TIMEOUT_MS),
-          connection(opened),
-          brokerAddress(context),
-        ]);
-      const status = await fleetStatus({
-        ...queues,
-        names: opened.names,
-        broker: open,
-        // without a connection, it may belong to another broker
-        ...(open !== undefined && { management }),
-        kept,
-        processes,
-        limit: REQUEST_TIMEOUT_MS,
-        ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
-      });
-      const [abandoned, missingBindings] = hasOtherQueues(different)
-        ? []
-        : await Promise.all([
-            open && withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open)),
-            // null if the management API did not respond to the first request
-            status.broker && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
-          ]);
-      const fleetKey =
+      const management = sharedRequests(await openManagement(context, REQUEST_TIMEOUT_MS));
+      const connecting = connection(opened);
+      requestAll(management, opened.names);
+      const running = await readSettings(runDirOf(context));
+      const different = differencesFrom(running, config);
+      const processes = Promise.all(
+        running.map(({ settings: _, ...record }) => probeProcess(record, config.metricsToken)),
+      );
+      const stored = Promise.all([
+        withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(opened)),
+        withinLimit(REQUEST_TIMEOUT_MS, () => quarantined(opened, workersWithQueue(opened))),
+        withinLimit(REQUEST_TIMEOUT_MS, () => waitingCounts(opened)),
+      ]);
+      const kept = withinLimit(REQUEST_TIMEOUT_MS, () => storedDeadLetters(opened));
+      const [{ broker: open, unreachable }, { amqpUrl }] = await Promise.all([connecting, brokerAddress(context)]);
+      const comparable = hasOtherQueues(different) ? undefined : open;
+      const [status, [sagas, waiting, ordering], abandoned, bindings, fleetKey] = await Promise.all([
+        fleetStatus({
+          ...opened.queues(),
+          names: opened.names,
+          broker: open,
+          // without a connection, it may belong to another broker
+          ...(open !== undefined && { management }),
+          kept,
+          processes,
+          limit: REQUEST_TIMEOUT_MS,
+          ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
+        }),
+        stored,
+        comparable && withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, comparable, management)),
+        comparable && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
         context.fleetKeys === undefined && open !== undefined
-          ? await withinLimit(REQUEST_TIMEOUT_MS, () => otherKey(open, opened.names, undefined))
-          : undefined;
+          ? withinLimit(REQUEST_TIMEOUT_MS, () => otherKey(open, opened.names, undefined))
+          : undefined,
+      ]);
+      // the status names the reason if the management API does not respond
+      const missingBindings = status.broker === null ? undefined : bindings;
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
@@ -193,10 +192,25 @@ export function createStatusSource(context: Context): StatusSource {
   };
 }
 
+/** Sends the requests whose answers take the broker longest, so that it works on them while this process connects. */
+function requestAll(management: StateRequests, names: Names): void {
+  void management.queues(names.queue(''));
+  void management.bindings();
+  void management.exchanges(names.queue(''));
+  void management.overview();
+  void management.nodes();
+}
+
 /** Resolves with the stored dead letters that are not settled, by worker. */
-async function storedDeadLetters(store: Store): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
+async function storedDeadLetters({
+  stores,
+}: Pick<FleetSession, 'stores'>): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
+  const groups = await stores.query(OPS_STORE, { 'dead-letters': deadLetterMigrations }, (query) =>
+    groupDeadLetters({ query }, { states: ['dead', 'replaying'] }),
+  );
+  if (groups === undefined) throw new Error('not on this machine');
   const kept = new Map<string, StoredDeadLetterCounts>();
-  for (const { worker, count, first } of await groupDeadLetters(store, { states: ['dead', 'replaying'] })) {
+  for (const { worker, count, first } of groups) {
     const before = kept.get(worker);
     const oldest = before !== undefined && before.oldest < first ? before.oldest : first;
     kept.set(worker, { count: (before?.count ?? 0) + count, oldest });

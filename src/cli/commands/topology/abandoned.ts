@@ -1,13 +1,19 @@
 import { findAbandonedQueues, type AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
 import type { Broker, TopologyDifference } from '../../../broker/broker.js';
+import type { Management } from '../../../broker/rabbitmq/management/management.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { hasCode } from '../../../errors.js';
 
-/** Resolves with the abandoned queues of this fleet. Rejects with `broker.management`. */
-export async function abandonedQueues(session: FleetSession, broker: Broker): Promise<AbandonedQueue[]> {
+/** Resolves with the abandoned queues of this fleet. Rejects with `broker.management`. `management`: of its broker. @default
+ *  requests of its own */
+export async function abandonedQueues(
+  session: FleetSession,
+  broker: Broker,
+  management?: Pick<Management, 'queues' | 'bindings'>,
+): Promise<AbandonedQueue[]> {
   const { declared } = session.queues();
   return findAbandonedQueues({
-    management: await session.management(),
+    management: management ?? (await session.management()),
     broker,
     names: session.names,
     workers: declared,

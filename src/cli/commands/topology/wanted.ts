@@ -12,7 +12,10 @@ export function wantedTopology(session: FleetSession): Topology {
 
 /** Resolves with the missing bindings of that topology, such as `events.work -> payment by payment.process`. Rejects
  *  with `broker.management`. */
-export async function missingBindingNames(session: FleetSession, management: Management): Promise<string[]> {
+export async function missingBindingNames(
+  session: FleetSession,
+  management: Pick<Management, 'exchanges' | 'bindings'>,
+): Promise<string[]> {
   const [exchanges, bindings] = await Promise.all([
     management.exchanges(session.names.queue('')),
     management.bindings(),
