@@ -78,6 +78,7 @@ function isCommand(file) {
 /** Writes the library to dist/src and the fleet to dist/config. The entries of the library share their modules as
  *  chunks, so that each exists once in a process; the fleet imports the library by its name. */
 export async function bundle({ sourcemap }) {
+  rmSync(join(dist, '.compile-cache'), { recursive: true, force: true });
   for (const folder of ['src', 'config']) removeOutput(join(dist, folder));
   const options = { ...OPTIONS, sourcemap, bundle: true, splitting: true, external: packages() };
   const { metafile } = await esbuild({
@@ -174,9 +175,12 @@ function removeOutput(folder) {
   for (const file of [...walk(folder, '.js'), ...walk(folder, '.js.map')]) rmSync(file);
 }
 
+/** With its option `recursive`, `readdirSync` calls `stat` for each file. */
 function walk(folder, ending) {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(ending) && !entry.name.endsWith('.d.ts'))
-    .map((entry) => `${entry.parentPath}${sep}${entry.name}`);
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}${sep}${entry.name}`;
+    if (entry.isDirectory()) return walk(path, ending);
+    return entry.isFile() && entry.name.endsWith(ending) && !entry.name.endsWith('.d.ts') ? [path] : [];
+  });
 }

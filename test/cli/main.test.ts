@@ -49,6 +49,15 @@ describe('the command line', () => {
     });
   });
 
+  it('keeps its compiled code beside the library, except that of services', async () => {
+    const prints = 'process.on("exit", () => console.error(process.getBuiltinModule("module").getCompileCacheDir()))';
+    const env = { NODE_COMPILE_CACHE: '', NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(prints)}` };
+    expect((await flotilla(['events', 'types', '--json'], env)).stderr).to.include(
+      join(root, 'dist', '.compile-cache'),
+    );
+    expect((await flotilla(['api'], { ...env, PORT: 'http' })).stderr.trim()).to.match(/undefined$/);
+  });
+
   it('exits with 2 for unknown input and with 0 for help', async () => {
     expect(await flotilla(['fly'])).to.have.property('code', 2);
     expect(await flotilla(['up', '--scale', 'payment=many'])).to.have.property('code', 2);
