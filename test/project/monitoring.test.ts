@@ -40,6 +40,15 @@ const rules = z
   .parse(parse(text('deploy/prometheus-alerts.yml')))
   .groups.flatMap((group) => group.rules);
 
+const ruleTests = z
+  .object({
+    tests: z.array(
+      z.object({ alert_rule_test: z.array(z.object({ alertname: z.string(), exp_alerts: z.array(z.unknown()) })) }),
+    ),
+  })
+  .parse(parse(text('deploy/prometheus-alerts.test.yml')))
+  .tests.flatMap((test) => test.alert_rule_test);
+
 describe('monitoring', () => {
   it('every alert links to a section of the runbook, and monitoring.md has its first steps', () => {
     const headings = [...text('docs/operations/runbook.md').matchAll(/^#{2,3} (.+)$/gm)].map(([, title = '']) => title);
@@ -71,6 +80,16 @@ describe('monitoring', () => {
       expect(known).to.include.members(grouped);
     });
   }
+
+  it('alerts of windows and Kafka have rule tests in which they fire, and in which they do not', () => {
+    const names = rules.map(({ alert }) => alert).filter((alert) => /^Flotilla(Windows|Kafka)/.test(alert));
+    expect(names).not.to.have.length(0);
+    for (const name of names) {
+      const counts = ruleTests.filter(({ alertname }) => alertname === name).map((test) => test.exp_alerts.length);
+      expect(counts, name).to.include(0);
+      expect(Math.max(0, ...counts), name).to.be.above(0);
+    }
+  });
 
   it('passes the rule tests of promtool, if installed', async function () {
     const cwd = fileURLToPath(new URL('deploy', root));
