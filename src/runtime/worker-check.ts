@@ -28,6 +28,7 @@ export function workerCheck(
     log,
     projections,
     windows,
+    fault,
   } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
@@ -40,13 +41,15 @@ export function workerCheck(
     ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];
   const parts = [
+    ...(fault === undefined ? [] : [fault]),
     ...(hasQueue(definition) ? queue : []),
     ...(log === undefined ? [] : [readingOf(log)]),
     ...projections.map(progressOf),
     ...windows.map(windowsOf),
     ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
-  return { ok: consuming && !stuck && full.length === 0, detail: parts.join(', '), ...timesOf(state) };
+  const ok = consuming && !stuck && full.length === 0 && fault === undefined;
+  return { ok, detail: parts.join(', '), ...timesOf(state) };
 }
 
 /** Since when the circuit breaker is not closed, and until when nothing is consumed. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
 import { runWindows, type WindowsState } from '../windows/reader/run-windows.js';
@@ -12,6 +13,8 @@ export interface WorkerState extends QueueState {
   projections: readonly ProjectionState[];
   /** One entry per window computation. */
   windows: readonly WindowsState[];
+  /** The result of `check` of the worker. */
+  fault?: string | undefined;
 }
 
 /** The state of a worker without a queue. */
@@ -58,6 +61,7 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       ...(stream !== undefined && { log: stream.state() }),
       projections: projections.state(),
       windows: windows.state(),
+      fault: faultOf(definition, worker.use),
     }),
     caughtUp: projections.caughtUp,
     async stop(deadline) {
@@ -68,4 +72,13 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       await definition.teardown(worker.use);
     },
   };
+}
+
+/** A check that throws is a fault itself. */
+function faultOf({ check }: WorkerDefinition, use: unknown): string | undefined {
+  try {
+    return check(use);
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -13,11 +13,12 @@ import { createManagement } from '../../src/broker/rabbitmq/management/managemen
 import { HEADERS, textHeader } from '../../src/broker/messages/headers.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
 import { register } from '../../src/cli/commands/devices/index.js';
+import { checkMqtt } from '../../src/cli/commands/doctor/check-mqtt.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { Store } from '../../src/store/store.js';
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { runCommand } from '../support/command.js';
+import { contextFor, runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { inbox } from '../support/inbox.js';
 import { ownNode, type OwnNode } from '../support/rabbitmq.js';
@@ -77,8 +78,7 @@ describe('worker sensor-gateway, by MQTT', function () {
   });
   after(async () => {
     for (const client of clients) await client.endAsync(true);
-    await close();
-    if (workers !== undefined) await end(workers);
+    await stop();
     await store.close();
     await own.remove();
     await rm(folder, { recursive: true, force: true });
@@ -107,11 +107,15 @@ describe('worker sensor-gateway, by MQTT', function () {
   }
 
   /** Starts workers in a process of their own. Resolves when they are ready, or have ended. */
-  async function startProcess(names: readonly string[], more: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  async function startProcess(
+    names: readonly string[],
+    more: NodeJS.ProcessEnv,
+    log: 'inherit' | 'ignore' = 'inherit',
+  ): Promise<ChildProcess> {
     const child = fork(program, ['worker', ...names], {
       cwd: root,
       env: { ...env, ...more },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', log, 'ipc'],
     });
     await Promise.race([once(child, 'message'), once(child, 'exit')]);
     return child;
@@ -146,6 +150,12 @@ describe('worker sensor-gateway, by MQTT', function () {
       },
     });
     close = () => broker.close();
+  }
+
+  async function stop(): Promise<void> {
+    await close();
+    if (workers !== undefined) await end(workers);
+    workers = undefined;
   }
 
   it('stores what the broker acknowledged, once, if the gateway is killed between commit and ack', async () => {
@@ -260,6 +270,19 @@ describe('worker sensor-gateway, by MQTT', function () {
     expect(JSON.parse(body.toString())).to.include({ state: 'raised', severity: 'high', value: 40 });
   });
 
+  it('shows doctor the exchange of the broker by a device that subscribes', async () => {
+    const device = await connect('dev-3');
+    await device.subscribeAsync('sensors/dev-3/alerts', { qos: 1 });
+    const found = async (prefix: string) => {
+      const options = { fleet, env: { ...env, FLOTILLA_PREFIX: prefix }, cwd: folder };
+      const silent = () => undefined;
+      const findings = await checkMqtt(contextFor(options, { print: silent, say: silent }));
+      return findings.map(({ detail }) => detail).join('\n');
+    };
+    expect(await found('')).not.to.include('mqtt.exchange');
+    expect(await found('other.')).to.include('devices use the exchange telemetry: set mqtt.exchange = other.telemetry');
+  });
+
   it('replaces no user that is not a device, and lists and removes devices', async () => {
     const refused = await devices('add', 'guest');
     expect(refused.code).not.to.equal(0);
@@ -270,5 +293,48 @@ describe('worker sensor-gateway, by MQTT', function () {
     expect((await devices('add', 'a.b')).code).to.equal(2);
     expect((await devices('remove', 'dev-5')).code).to.equal(0);
     expect((await devices('remove', 'dev-5')).said).to.include('name.unknown');
+  });
+
+  it('stores readings while it does not trust the broker for alerts, and is not ready, with a code', async function () {
+    if (tls === undefined) {
+      console.log(`    ${MISSING}`);
+      return this.skip();
+    }
+    const connected = [await connect('dev-3'), await connect('dev-4')] as const;
+    await stop();
+    const health = await freePort(undefined, new Set([port, tls.port]));
+    const distrusting = await startProcess(
+      ['sensor-gateway', 'sensor-alerts'],
+      { MQTT_URL: `mqtts://guest:guest@127.0.0.1:${tls.port}`, HEALTH_PORT: String(health) },
+      'ignore',
+    );
+    try {
+      const answered = async (path: string) => (await fetch(`http://127.0.0.1:${health}${path}`)).text();
+      const gateway = async () => {
+        const { checks } = JSON.parse(await answered('/readyz')) as {
+          checks: Record<string, { ok: boolean; detail: string }>;
+        };
+        return checks['sensor-gateway'];
+      };
+      const fault = await eventually('the fault is reported', async () => {
+        const found = await gateway();
+        return found?.ok === false && found.detail;
+      });
+      expect(fault).to.include('sensor.mqtt_certificate: ');
+      // six alerts: five of them would open the circuit breaker if the broker counted as unavailable
+      const outside = Object.entries({ temperature: 40, humidity: 95, pressure: 900 });
+      const body = JSON.stringify(outside.map(([type, value]) => ({ type, value, time: at(100) })));
+      await connected[0].publishAsync('sensors/dev-3/readings', body, { qos: 1 });
+      await connected[1].publishAsync('sensors/dev-4/readings', body, { qos: 1 });
+      await eventually('the alerts fail', async () => {
+        const retried = /^flotilla_messages_total\{worker="sensor-gateway",outcome="retried"\} (\d+)/m;
+        return Number(retried.exec(await answered('/metrics'))?.[1] ?? 0) >= 5;
+      });
+      expect((await gateway())?.detail).to.include('circuit breaker closed');
+      await connected[1].publishAsync('sensors/dev-4/readings', reading(21, 200), { qos: 1 });
+      await eventually('the reading is stored', async () => (await valuesOf('dev-4')).includes(21));
+    } finally {
+      await end(distrusting);
+    }
   });
 });

@@ -19,6 +19,7 @@ export default defineWorker({
       ),
   }),
   setup: ({ settings: { mqttUrl }, log }) => openDeviceChannel(mqttUrl, log),
+  check: (channel) => channel.fault(),
   teardown: (channel) => channel.close(),
   emits: ['sensor.reading', 'sensor.offline'],
   cycles: [{ types: ['sensor.alert'], reason: 'An alert is sent to the device and causes no message of the fleet.' }],

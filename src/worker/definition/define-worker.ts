@@ -68,6 +68,7 @@ function erase<
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
+    check: (options.check ?? (() => undefined)) as WorkerDefinition['check'],
     emits: new Set<string>([...handlersEmit, ...sagas.flatMap(emittedBy), ...windows.map(({ emits }) => emits)]),
     handlersEmit,
     aggregates: options.aggregates ?? [],

@@ -171,6 +171,10 @@ export interface WorkerOptions<
   settings?: Settings;
   /** Runs once at start, before consuming. Its result is `ctx.use`. */
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
+  /** Returns what is wrong with the resources that `setup` acquired and that the worker cannot correct, such as a refused
+   *  certificate: `/readyz` and `flotilla status` then report the worker as not ready, while it goes on. Undefined if nothing
+   *  is. Called for each request: must be fast. @default never anything */
+  check?: (use: Use) => string | undefined;
   /** Releases the resources that `setup` acquired; runs after the drain. */
   teardown?: (use: Use) => Promise<void> | void;
   /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas, windows and

@@ -59,6 +59,7 @@ export interface WorkerDefinition {
   readonly settings: z.ZodObject;
   readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
   readonly teardown: (use: unknown) => Promise<void> | void;
+  readonly check: (use: unknown) => string | undefined;
   /** Every type that it emits, also by its sagas and windows. */
   readonly emits: ReadonlySet<string>;
   /** The types that its handlers emit. */
