@@ -11,6 +11,7 @@ import { StateCell } from '../../broker-state.js';
 import { hostOf } from './addresses.js';
 import { causeOf, failureOfAll, isPermanentFailure, type ConnectFailure } from './connect-failure.js';
 import { within } from '../limits.js';
+import { joinWrites } from './join-writes.js';
 
 export interface ConnectionOptions {
   /** The nodes of the broker, in the order in which they are tried. */
@@ -98,6 +99,8 @@ export function openConnection(options: ConnectionOptions): Connection {
 
   manager.on('connect', ({ connection }: { connection: object }) => {
     if (!isChannelModel(connection)) throw new TypeError('amqplib gave something that is no connection');
+    const stream = streamOf(connection);
+    if (stream !== undefined) joinWrites(stream);
     model = connection;
     blockedBy = undefined;
     since = performance.now();
@@ -181,10 +184,10 @@ export function openConnection(options: ConnectionOptions): Connection {
     return model;
   };
   const cut = (reason: string) => {
-    const inner = model?.connection;
-    if (inner === undefined || !('stream' in inner) || !(inner.stream instanceof Duplex)) return;
+    const stream = model && streamOf(model);
+    if (stream === undefined) return;
     logger.warn('closing an unresponsive connection', { connection: name, reason });
-    inner.stream.destroy(new Error(reason));
+    stream.destroy(new Error(reason));
   };
 
   return {
@@ -215,6 +218,11 @@ export function openConnection(options: ConnectionOptions): Connection {
       state.set('closed');
     },
   };
+}
+
+/** Returns the socket of a connection. */
+function streamOf({ connection }: ChannelModel): Duplex | undefined {
+  return 'stream' in connection && connection.stream instanceof Duplex ? connection.stream : undefined;
 }
 
 /** The manager's types hide that its connection is amqplib's. */
