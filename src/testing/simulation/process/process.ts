@@ -32,6 +32,9 @@ export interface ProcessOptions {
   fail: (error: Error) => void;
 }
 
+/** Milliseconds from a commit's submission to the commit. */
+const COMMIT_MS = 1;
+
 /** A process of one worker, which can crash at any time: after the crash, no promise of its store, its broker or an
  *  external call settles. */
 export class SimulatedProcess implements CrashableProcess {
@@ -98,14 +101,15 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** Runs a commit of a handling, during which the process may crash. */
+  /** Runs a commit of a handling, during which the process may crash. It takes a while, in which others may begin. */
   commit<T>(work: () => Promise<T>): Promise<T> {
-    const { handling, counts, faults } = this.state;
+    const { handling, counts, faults, clock } = this.state;
     const message = handling.getStore()?.message;
     if (message === undefined || !this.#alive) return this.guard(work);
     const number = ++counts.commits;
     const when = faults.crashAtCommit(number);
     return this.guard(async () => {
+      await new Promise<void>((resolve) => clock.after(COMMIT_MS, resolve));
       if (when === 'before') this.crash(`before commit ${number}, of ${message.title}`);
       if (!this.#alive) return await new Promise<never>(() => undefined);
       const value = await work();
