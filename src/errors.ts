@@ -191,6 +191,11 @@ export const errors = {
     message: 'The transaction was rolled back with its group',
     remedy: 'Retry the command.',
   },
+  'store.predecessor_failed': {
+    disposal: 'retry',
+    message: 'The change on which this one depends was rolled back',
+    remedy: 'Retry the command after the one before it.',
+  },
   'store.write_awaited': {
     disposal: 'reject',
     message: 'A write awaited something other than its transaction',

@@ -16,7 +16,7 @@ interface Line {
 export default defineWorker({
   name: 'statements',
   store: 'core',
-  ordering: { by: 'subject', partitions: 4, whenExhausted: 'hold' },
+  ordering: { by: 'subject', partitions: 4, whenExhausted: 'hold', pipelined: true },
   migrations: [
     {
       name: 'lines',

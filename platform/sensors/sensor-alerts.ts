@@ -15,7 +15,7 @@ interface State {
 export default defineWorker({
   name: 'sensor-alerts',
   store: 'core',
-  ordering: { by: 'subject', partitions: 4 },
+  ordering: { by: 'subject', partitions: 4, pipelined: true },
   emits: ['sensor.alert'],
   migrations: [
     {

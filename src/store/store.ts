@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors.js';
 import type { UnsequencedEvent } from '../events/envelope.js';
 import type { VacantLease } from './leases/lease-ledger.js';
+import type { PendingChange } from './pending-change.js';
 import type { StoredEvent } from './stored-event.js';
 
 /** The expected version of a stream. `'none'`: no stream yet; `'any'`: no check; a number: exactly that version. */
@@ -130,9 +131,11 @@ export interface ReadFilter {
 
 /** Options of a change of the store. */
 export interface ChangeOptions {
-  /** Called when the change is committed: later reads and transactions of every process see it, and become durable only
-   *  together with it. It is not durable yet. */
-  onCommitted?: (() => void) | undefined;
+  /** Becomes this change: it tells when the change is committed, and other changes can depend on it. */
+  change?: PendingChange | undefined;
+  /** An earlier change of the same `Store`. This one is committed after it or together with it. It is rejected with
+   *  `store.predecessor_failed` if the earlier one is rolled back. */
+  after?: PendingChange | undefined;
 }
 
 /** The store of one service: its events, inbox, checkpoints, timers, leases and tables. Several processes may open

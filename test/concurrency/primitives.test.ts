@@ -86,6 +86,26 @@ describe('concurrency primitives', () => {
     expect(queue.size).to.equal(0);
   });
 
+  it('a keyed queue hands something over to the next task, until the one before has ended', async () => {
+    const queue = new KeyedQueue<string>();
+    let settle = () => {};
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    const first = queue.run('a', (pass) => {
+      pass('from the first');
+      return settled;
+    });
+    const second = queue.run('a', async (pass, before) => {
+      expect(before?.handover).to.equal('from the first');
+      settle();
+      await before?.ended;
+      expect(before?.handover).to.equal(undefined);
+      pass('from the second');
+    });
+    const third = queue.run('a', (_, before) => Promise.resolve(before?.handover));
+    await Promise.all([first, second]);
+    expect(await third).to.equal('from the second');
+  });
+
   it('a semaphore runs as many tasks as it allows, the others in the order of the calls', async () => {
     const semaphore = new Semaphore(2);
     const log: string[] = [];

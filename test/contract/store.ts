@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
-import type { Store } from '../../src/store/store.js';
+import { PendingChange } from '../../src/store/pending-change.js';
+import type { ChangeOptions, Store } from '../../src/store/store.js';
 import { eventually } from '../support/eventually.js';
 import { codeOf, eventOf } from './store-events.js';
 import { archiveContract } from './store-archive.js';
@@ -287,6 +288,50 @@ export function storeContract(
         await Promise.all(others);
         expect(await later).to.equal('store.revoked');
         expect(await store.query`SELECT sku FROM stock ORDER BY sku`).to.deep.equal([{ sku: 'a' }, { sku: 'b' }]);
+      });
+
+      it('commits a change after the one on which it depends, and rejects it if that one is rolled back', async () => {
+        const [kept, failed, next] = [new PendingChange(), new PendingChange(), new PendingChange()];
+        const append = (stream: string, options: ChangeOptions) =>
+          store.transaction((tx) => tx.append(stream, 'none', [eventOf(stream)]), options);
+        const settled = await Promise.allSettled([
+          append('a/1', { change: kept }),
+          append('a/2', { after: kept }),
+          store.transaction(() => Promise.reject(new Error('no')), { change: failed }),
+          append('a/3', { change: next, after: failed }),
+          append('a/4', { after: next }),
+          append('a/5', {}),
+        ]);
+        const codeOrKept = (each: PromiseSettledResult<unknown>) =>
+          each.status === 'rejected' ? ((each.reason as { code?: string }).code ?? 'Error') : 'kept';
+        expect(settled.map(codeOrKept)).to.deep.equal([
+          'kept',
+          'kept',
+          'Error',
+          'store.predecessor_failed',
+          'store.predecessor_failed',
+          'kept',
+        ]);
+        expect((await store.readAll(0)).map(({ stream }) => stream)).to.deep.equal(['a/1', 'a/2', 'a/5']);
+        expect([kept, failed, next].map(({ isCommitted }) => isCommitted)).to.deep.equal([true, false, false]);
+      });
+
+      it('rejects a change that depends on one of a group that cannot be committed', async () => {
+        await store.migrate('t', [
+          {
+            name: 'deferred',
+            sql: `create table parents (id integer primary key);
+              create table children (parent bigint references parents (id) deferrable initially deferred)`,
+          },
+        ]);
+        const orphan = new PendingChange();
+        const settled = await Promise.allSettled([
+          store.append('b/1', 'none', [eventOf('b/1')]),
+          store.transaction(({ sql }) => sql`insert into children (parent) values (7)`, { change: orphan }),
+          store.transaction((tx) => tx.append('b/2', 'none', [eventOf('b/2')]), { after: orphan }),
+        ]);
+        expect(settled.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'rejected']);
+        expect((await store.readAll(0)).map(({ stream }) => stream)).to.deep.equal(['b/1']);
       });
 
       it('revokes a transaction after its work has returned', async () => {

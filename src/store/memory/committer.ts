@@ -2,7 +2,7 @@ import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
 import type { ChangeOptions, Tx } from '../store.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
-import { performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
+import { perform, performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
 import { Watchdog } from '../sqlite/write/watchdog.js';
 import type { Writer } from '../sqlite/write/writer.js';
 import type { StoredEvent } from '../stored-event.js';
@@ -57,13 +57,21 @@ export class MemoryCommitter {
     await this.#queue.settled();
   }
 
-  #enqueue<T>(perform: WriteUnit['perform'], { onCommitted }: ChangeOptions): Promise<T> {
-    if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
-    if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
+  #enqueue<T>(perform: WriteUnit['perform'], { change, after }: ChangeOptions): Promise<T> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      change?.settle(false);
+      return Promise.reject(refusal);
+    }
     this.waiting += 1;
     return new Promise<T>((resolve, reject) => {
-      void this.#queue.run(() => this.#commit({ perform, durable: false, onCommitted, resolve, reject }));
+      void this.#queue.run(() => this.#commit({ perform, durable: false, change, after, resolve, reject }));
     });
+  }
+
+  #refusal(): FlotillaError | undefined {
+    if (this.#closed) return new FlotillaError('store.closed');
+    return this.waiting >= this.options.maxWaiting ? new FlotillaError('store.overloaded') : undefined;
   }
 
   /** Never rejects. */
@@ -73,19 +81,19 @@ export class MemoryCommitter {
       const outcome = await this.#perform(unit);
       this.writer.commit();
       this.options.onCommit(this.#committed());
-      if (outcome.done) {
-        unit.onCommitted?.();
-        unit.resolve(outcome.value);
-      } else unit.reject(outcome.error);
+      unit.change?.settle(outcome.done);
+      if (outcome.done) unit.resolve(outcome.value);
+      else unit.reject(outcome.error);
     } catch (error) {
       this.writer.rollback();
+      unit.change?.settle(false);
       unit.reject(storeError(error));
     }
   }
 
   async #perform(unit: WriteUnit): Promise<UnitOutcome> {
     this.writer.begin();
-    const performed = unit.perform(this.writer, this.#watchdog);
+    const performed = perform(unit, this.writer, this.#watchdog);
     if (!(performed instanceof Promise)) return performed;
     this.#watchdog.start();
     try {

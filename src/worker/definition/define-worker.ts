@@ -111,6 +111,9 @@ function orderingOf(
   const options: OrderingOptions = typeof ordering === 'string' ? { by: ordering } : ordering;
   const { by, gapTimeout, startsAt } = options;
   const isSequence = by === 'sequence';
+  if (isSequence && options.pipelined === true) {
+    throw new FlotillaError('worker.bad_definition', "`pipelined` is not for by: 'sequence'");
+  }
   if (!isSequence && (gapTimeout !== undefined || startsAt !== undefined)) {
     throw new FlotillaError('worker.bad_definition', "`gapTimeout` and `startsAt` are for by: 'sequence'");
   }
@@ -118,6 +121,7 @@ function orderingOf(
     by,
     partitions: options.partitions ?? (by === 'total' ? 1 : DEFAULT_PARTITIONS),
     unordered: options.unordered ?? [],
+    pipelined: options.pipelined ?? false,
     whenExhausted: options.whenExhausted ?? (isSequence ? 'hold' : 'continue'),
     sequence: isSequence
       ? { gapTimeout: parseDuration(gapTimeout ?? DEFAULT_GAP_TIMEOUT), startsAt: startsAt ?? 'first' }

@@ -145,6 +145,11 @@ export interface OrderingOptions<P extends string = string> {
   partitions?: PartitionCount;
   /** Keys of `on` whose messages are handled in no particular order, by all replicas. Not for `sequence`. @default none */
   unordered?: readonly P[];
+  /** Handles the next event of a subject before the effects of the one before are committed, so that one commit contains
+   *  many of them. `ctx.query` and `ctx.call` wait for that commit, and `tx` in `ctx.write` sees what is in it; the handlers
+   *  must do nothing else outside of `ctx`. If the effects of an event are rolled back, the handlers of the next ones run
+   *  again. Not for `sequence`. @default false */
+  pipelined?: boolean;
   /** @default 'hold' for `sequence`, otherwise 'continue' */
   whenExhausted?: WhenExhausted;
   /** For `sequence`: how long an event waits for its predecessors before it is dead-lettered with `worker.sequence_gap`.

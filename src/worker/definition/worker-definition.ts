@@ -44,7 +44,9 @@ export interface SequenceOptions {
 }
 
 /** How an ordered worker handles its messages: the options with their defaults. */
-export interface OrderingDefinition extends Required<Pick<OrderingOptions, 'by' | 'unordered' | 'whenExhausted'>> {
+export interface OrderingDefinition extends Required<
+  Pick<OrderingOptions, 'by' | 'unordered' | 'whenExhausted' | 'pipelined'>
+> {
   /** 1 for a total order. */
   readonly partitions: 1 | PartitionCount;
   /** Undefined unless it orders by `sequence`. */

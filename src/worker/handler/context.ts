@@ -1,11 +1,13 @@
 import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import type { PendingChange } from '../../store/pending-change.js';
 import type { ErasedContext } from '../definition/worker-definition.js';
 import type { Emissions, Effect } from './effects.js';
 import type { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/message.js';
+import { whenCommitted } from '../pipeline/when-committed.js';
 import { callDependency } from './call-dependency.js';
 
 /** The context of a running handler, and a function that revokes it. */
@@ -26,6 +28,8 @@ export interface Handling {
   /** @default true */
   sideEffects?: boolean;
   signal: LazySignal;
+  /** See `Message`. */
+  after?: PendingChange | undefined;
 }
 
 /** Creates the context for one handling of one event. */
@@ -33,7 +37,7 @@ export function openHandlerContext(
   pipeline: WorkerPipelineContext,
   event: EventEnvelope,
   emissions: Emissions,
-  { attempt, mayHaveRunBefore, key, replaying = false, sideEffects = true, signal }: Handling,
+  { attempt, mayHaveRunBefore, key, replaying = false, sideEffects = true, signal, after }: Handling,
 ): OpenContext {
   const effects: Effect[] = [];
   let open = true;
@@ -44,6 +48,13 @@ export function openHandlerContext(
   const ensureOpen = () => {
     if (!open || signal.aborted)
       throw new FlotillaError('worker.revoked', `${pipeline.definition.name}, event ${event.id}`);
+  };
+  const afterOthers = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (after !== undefined) {
+      await whenCommitted(after);
+      ensureOpen();
+    }
+    return work();
   };
   const ctx: ErasedContext = {
     use: pipeline.use,
@@ -63,15 +74,17 @@ export function openHandlerContext(
       if (options.sideEffect === true && !sideEffects) {
         throw new FlotillaError('worker.side_effect_refused', `${pipeline.definition.name} calls ${dependency}`);
       }
-      return callDependency(
-        dependency,
-        () => work(signal.signal),
-        (error) => signal.aborted || options.unavailable?.(error) === true,
+      return afterOthers(() =>
+        callDependency(
+          dependency,
+          () => work(signal.signal),
+          (error) => signal.aborted || options.unavailable?.(error) === true,
+        ),
       );
     },
     query: (text, ...values) => {
       ensureOpen();
-      return pipeline.store.query(text, ...values);
+      return afterOthers(() => pipeline.store.query(text, ...values));
     },
     write: (work) => add({ kind: 'write', work }),
     emit: (type, data, options) => {

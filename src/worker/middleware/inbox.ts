@@ -5,6 +5,7 @@ import { failpoint } from '../../failpoints.js';
 import { Emissions, runEffects } from '../handler/effects.js';
 import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
+import { PendingChange } from '../../store/pending-change.js';
 import type { InboxKey } from '../../store/store.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
@@ -20,6 +21,7 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const name = `${key.source} ${key.id}`;
     for (let other = running.get(name); other !== undefined; other = running.get(name)) {
       await settledOrAborted(other, delivery.lost);
+      message.wasHandled = undefined;
       if (delivery.lost.aborted) return 'returned'; // the broker redelivers it
     }
     // no await until the work is in the map: another delivery may be at the previous line
@@ -34,7 +36,10 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
 
   async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
     const keys = [key, ...replacedKeys(message, key)] as const;
-    for (const each of keys) if (await store.handled(each)) return 'duplicate';
+    for (const each of keys) {
+      const known = each === key ? message.wasHandled : undefined;
+      if (await (known ?? store.handled(each))) return 'duplicate';
+    }
     try {
       return await handleAndCommit(message, keys, event);
     } catch (error) {
@@ -51,20 +56,21 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const outcome = await next(message);
     if (outcome !== 'done') return outcome;
     failpoint('worker.handled');
-    const { effects, passTurn: onCommitted } = message;
+    const { effects, after } = message;
     const [key, ...replaced] = keys;
-    const isFirst =
+    const change = ordering && new PendingChange();
+    const options = { change, after };
+    const written =
       isAlone(message) && replaced.length === 0
-        ? await store.markHandled(key, { onCommitted })
-        : await store.transaction(
-            async (tx) => {
-              for (const each of keys) if (!(await tx.markHandled(each))) return false;
-              await runEffects(tx, effects, new Emissions(context, event));
-              await ordering?.parking.handle(tx, message);
-              return true;
-            },
-            { onCommitted },
-          );
+        ? store.markHandled(key, options)
+        : store.transaction(async (tx) => {
+            for (const each of keys) if (!(await tx.markHandled(each))) return false;
+            await runEffects(tx, effects, new Emissions(context, event));
+            await ordering?.parking.handle(tx, message);
+            return true;
+          }, options);
+    if (change !== undefined) ordering?.passTurn(message, change);
+    const isFirst = await written;
     failpoint('worker.committed');
     return isFirst ? 'done' : 'duplicate';
   }

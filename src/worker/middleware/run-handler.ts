@@ -22,6 +22,7 @@ export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
       replaying: replay !== undefined,
       sideEffects: replay?.sideEffects ?? true,
       signal: message.signal,
+      after: message.after,
     });
     try {
       await handler(event, context.ctx);

@@ -1,9 +1,11 @@
 import { requireTrusted } from './decode.js';
 import type { Delivery } from '../../broker/broker.js';
-import { FlotillaError } from '../../errors.js';
+import type { Predecessor } from '../../concurrency/keyed-queue.js';
+import { FlotillaError, hasCode } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
-import type { HandleMessage, Message } from '../pipeline/message.js';
+import { beginAgain, type HandleMessage, type Message } from '../pipeline/message.js';
+import type { PendingChange } from '../../store/pending-change.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Ordering } from '../ordering/ordering.js';
 import { isInTurn, type MessageInTurn } from '../ordering/message-in-turn.js';
@@ -19,9 +21,20 @@ export const turn: Middleware<WorkerPipelineContext> = (next, context) => {
     const key = ordering.keyOf(message);
     if (key === undefined || !mayWait(message, context)) return next(message);
     message.turn = key;
-    return isInTurn(message) ? inTurns(message, ordering, next, context) : next(message);
+    if (!isInTurn(message)) return next(message);
+    lookUpEarly(message, context);
+    return inTurns(message, ordering, next, context);
   };
 };
+
+/** Messages that arrive together are looked up together, before the first of them has its turn. Another process may handle a
+ *  redelivered message until it has its turn here. */
+function lookUpEarly(message: MessageInTurn, { store, keyOf }: WorkerPipelineContext): void {
+  if (message.parked !== undefined || message.delivery.redelivered) return;
+  message.wasHandled = store.handled(keyOf(message.envelope, message.replay));
+  // a message that never has a turn needs no answer
+  message.wasHandled.catch(() => undefined);
+}
 
 /** A publisher outside of the fleet must not be able to let the next events of a sequence wait: `decode` refuses it. */
 function mayWait(message: Message, context: WorkerPipelineContext): boolean {
@@ -38,14 +51,38 @@ async function inTurns(
   const { turns, parking } = ordering;
   const { turn: key, delivery } = message;
   do {
-    const outcome = await turns.run(key, (pass) => {
+    const outcome = await turns.run(key, (pass, before) => {
       message.passTurn = pass;
-      return inTurn(message, ordering, next, context);
+      return follow(message, before, ordering, () => inTurn(message, ordering, next, context));
     });
     if (outcome !== 'full') return outcome;
   } while (await parking.untilRoom(message));
   if (delivery instanceof PartitionDelivery) delivery.requeue();
   return 'returned';
+}
+
+/** Handles a message that has its turn. The effects of the one before may not be committed yet: it is handled after that, or
+ *  at once if its worker is pipelined. */
+async function follow<T>(
+  message: Message,
+  before: Predecessor<PendingChange> | undefined,
+  ordering: Ordering,
+  handle: () => Promise<T>,
+): Promise<T> {
+  const effects = before?.handover;
+  if (before === undefined || effects === undefined) return handle();
+  if (effects.isCommitted === undefined && ordering.isPipelined(message)) {
+    message.after = effects;
+    try {
+      return await handle();
+    } catch (error) {
+      if (!isRolledBack(error)) throw error;
+      beginAgain(message);
+    }
+  }
+  // the one before is handled again, or waits for that, and may be parked
+  if (!(await effects.committed())) await before.ended;
+  return handle();
 }
 
 async function inTurn(
@@ -57,6 +94,7 @@ async function inTurn(
   const { delivery, parked } = message;
   const { parking, slots, subjects } = ordering;
   let outcome: DeliveryOutcome | 'full' = 'returned';
+  let isOnce = true;
   try {
     if (isOver(message)) return outcome;
     if (delivery instanceof PartitionDelivery) subjects.count(delivery.queue, message.envelope.subject);
@@ -72,10 +110,18 @@ async function inTurn(
     else if (isSettled(settled)) await parking.settled(message, settled);
     outcome = settled;
     return outcome;
+  } catch (error) {
+    isOnce = !isRolledBack(error);
+    throw error;
   } finally {
     // before the next message of the key has its turn
-    if (outcome === 'returned' && delivery instanceof PartitionDelivery) delivery.requeue();
+    if (isOnce && outcome === 'returned' && delivery instanceof PartitionDelivery) delivery.requeue();
   }
+}
+
+/** Whether a message was handled after effects that were rolled back. */
+function isRolledBack(error: unknown): boolean {
+  return hasCode(error, 'store.predecessor_failed');
 }
 
 /** Whether the broker delivers the message again, to this or another process. */

@@ -6,6 +6,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 import { isOrdered } from '../definition/queues.js';
 import type { Clock } from '../../concurrency/clock.js';
+import type { PendingChange } from '../../store/pending-change.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { Message } from '../pipeline/message.js';
 import { HotSubjects } from './hot-subjects.js';
@@ -18,11 +19,15 @@ export const TOTAL_KEY = '*';
 /** What keeps the messages of a worker in order. */
 export interface Ordering {
   /** Runs one message of a key at a time. */
-  readonly turns: KeyedQueue;
+  readonly turns: KeyedQueue<PendingChange>;
   /** Bounds the messages that are handled at the same time. */
   readonly slots: Semaphore;
   readonly parking: Parking;
   readonly subjects: HotSubjects;
+  /** Whether a message may be handled before the effects of the one before are committed. */
+  readonly isPipelined: (message: Message) => boolean;
+  /** Lets the next message be handled when the effects of this one are committed, or now if it may not need to wait. */
+  readonly passTurn: (message: Message, effects: PendingChange) => void;
   /** The messages with the same key are handled in order; undefined if the message has none. Sets
    *  `message.envelope`, and `sequence` or `refusal` for a worker that handles consecutive numbers. */
   readonly keyOf: (message: Message) => string | undefined;
@@ -39,11 +44,18 @@ export function orderingOf(
   const { ordering, prefetch } = definition;
   if (ordering === undefined) return undefined;
   return {
-    turns: new KeyedQueue(),
+    turns: new KeyedQueue<PendingChange>(),
     slots: new Semaphore(prefetch),
     parking,
     subjects: new HotSubjects(clock),
     holds: ordering.whenExhausted === 'hold',
+    // while anything waits, what becomes of a message depends on the store
+    isPipelined: ({ parked, replay, delivery }) =>
+      ordering.pipelined && parked === undefined && replay === undefined && !delivery.redelivered && !parking.mayWait,
+    passTurn({ passTurn }, effects) {
+      if (ordering.pipelined) passTurn?.(effects);
+      else void effects.committed().then((isCommitted) => isCommitted && passTurn?.());
+    },
     keyOf(message) {
       message.envelope = envelopeOf(message);
       if (message.envelope === undefined) return undefined;

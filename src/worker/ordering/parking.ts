@@ -93,6 +93,11 @@ export class Parking {
     return new Set(this.#room.values());
   }
 
+  /** Whether any message of the worker may wait. */
+  get mayWait(): boolean {
+    return this.#waiting.may;
+  }
+
   /** Parks a message if it may not be handled yet. `first`: it may be handled now. `full`: there is no room for it, and
    *  earlier ones may still arrive. `returned`: its delivery was lost while there was no room. */
   async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full' | 'returned'> {

@@ -6,6 +6,7 @@ import { deadLetter } from '../middleware/dead-letter.js';
 import { decode } from '../middleware/decode.js';
 import { inbox } from '../middleware/inbox.js';
 import { follow } from '../middleware/follow.js';
+import { precede } from '../middleware/precede.js';
 import { quarantine } from '../middleware/quarantine.js';
 import { refuse } from '../middleware/refuse.js';
 import { retry } from '../middleware/retry.js';
@@ -21,6 +22,7 @@ const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
   turn,
   deadLetter,
   retry,
+  precede,
   quarantine,
   decode,
   refuse,

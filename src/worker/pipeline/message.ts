@@ -3,6 +3,7 @@ import { HEADERS } from '../../broker/messages/headers.js';
 import { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import type { PendingChange } from '../../store/pending-change.js';
 import type { InboxKey } from '../../store/store.js';
 import { ParkedDelivery } from '../ordering/parked-delivery.js';
 import type { ParkedMessage } from '../ordering/parked-table.js';
@@ -24,8 +25,11 @@ export interface Message {
   readonly parked: ParkedMessage | undefined;
   /** The key in whose order the message is handled; undefined if it is handled in no particular order. */
   turn: string | undefined;
-  /** Lets the next message with the same key be handled. Called once the effects of this one are committed. */
-  passTurn: (() => void) | undefined;
+  /** Lets the next message with the same key be handled, before this change is committed if there is one. */
+  passTurn: ((pending?: PendingChange) => void) | undefined;
+  /** The effects of the message before it with the same key, if they may not be committed yet. Nothing that becomes of this one
+   *  may be known before them. */
+  after: PendingChange | undefined;
   /** Its number in the sequence of that key; undefined if the worker does not handle consecutive numbers. */
   sequence: number | undefined;
   /** Why it cannot be handled in order: it is dead-lettered. */
@@ -34,6 +38,8 @@ export interface Message {
   envelope: EventEnvelope | undefined;
   /** Whether its publisher may emit it; undefined until that is verified. */
   isTrusted: boolean | undefined;
+  /** Whether the event was handled before the message arrived; undefined if that is not looked up yet. */
+  wasHandled: Promise<boolean> | undefined;
   /** Undefined until decoded. */
   event: EventEnvelope | undefined;
   /** The key under which the event counts as handled; undefined until decoded. */
@@ -41,7 +47,7 @@ export interface Message {
   /** Whether a start mark is committed for its handling: see `StartMarks`. */
   hasStartMark: boolean;
   /** The signal of the handler; `timeout` aborts it. */
-  readonly signal: LazySignal;
+  signal: LazySignal;
   /** The latest failure. */
   failure: Failure | undefined;
   /** The deferred writes of the handler. */
@@ -61,10 +67,12 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     parked: delivery instanceof ParkedDelivery ? delivery.row : undefined,
     turn: undefined,
     passTurn: undefined,
+    after: undefined,
     sequence: undefined,
     refusal: undefined,
     envelope: undefined,
     isTrusted: undefined,
+    wasHandled: undefined,
     event: undefined,
     key: undefined,
     hasStartMark: false,
@@ -72,6 +80,15 @@ export function openMessage(delivery: Delivery, receivedAt: number): Message {
     failure: undefined,
     effects: [],
   };
+}
+
+/** Prepares a message that is handled after effects that were rolled back. */
+export function beginAgain(message: Message): void {
+  message.after = undefined;
+  message.wasHandled = undefined;
+  message.failure = undefined;
+  message.effects = [];
+  message.signal = new LazySignal();
 }
 
 /** The log fields that identify the entries of one message and of one correlation. */

@@ -6,6 +6,7 @@ import type { PipelineContext } from '../pipeline/context.js';
 import { failureOf } from '../pipeline/failure.js';
 import type { Message } from '../pipeline/message.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
+import { whenCommitted } from '../pipeline/when-committed.js';
 import { quarantinedAt, quarantinedMessage } from './quarantined-message.js';
 
 /** Moves a message to the quarantine of its worker, without spending an attempt. First its row is committed, so that later
@@ -18,6 +19,7 @@ export async function moveToQuarantine(
   const { name, names, quarantined, quarantineLog } = context;
   const failure = failureOf(error);
   message.failure = failure;
+  if (message.after !== undefined) await whenCommitted(message.after);
   if (await context.isHandled(message)) return 'duplicate';
   const since = quarantinedAt(message.delivery.properties.headers) ?? context.clock.now();
   const row = quarantinedMessage(event, failure.code, since);

@@ -22,8 +22,8 @@ export async function simulateOrders({ seed, say }: { seed: number; say: (line: 
       count: 3_000,
       start: (runs: number) => explore(journey, { runs, seed, maxFaults: 8, kinds: JOURNEY_FAULTS }),
     },
-    ...(['subject', 'total', 'sequence'] as const).map((by) => ({
-      name: `ordered by ${by}`,
+    ...(['subject', 'pipelined', 'total', 'sequence'] as const).map((by) => ({
+      name: by === 'pipelined' ? 'ordered by subject, pipelined' : `ordered by ${by}`,
       count: 2_000,
       start: (runs: number) => explore(orderedSimulation(by), { runs, seed, maxFaults: 8 }),
     })),

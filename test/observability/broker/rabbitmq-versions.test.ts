@@ -56,7 +56,13 @@ describe('timeouts of queues', () => {
   });
 
   it('leave time for all messages of a partition that a worker has received', () => {
-    const ordering = { by: 'subject', partitions: 16, unordered: [], whenExhausted: 'continue' } as const;
+    const ordering = {
+      by: 'subject',
+      partitions: 16,
+      pipelined: false,
+      unordered: [],
+      whenExhausted: 'continue',
+    } as const;
     expect(partitionPrefetch({ prefetch: 10, timeout: 30_000 }, 16)).to.equal(3);
     expect(partitionPrefetch({ prefetch: 1_000, timeout: 30_000 }, 16)).to.equal(30);
     expect(partitionPrefetch({ prefetch: 1_000, timeout: 3_600_000 }, 16)).to.equal(1);

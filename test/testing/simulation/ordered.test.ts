@@ -12,6 +12,11 @@ describe('ordered workers, simulated @slow', function () {
     expect(faults).to.be.greaterThan(3);
   });
 
+  it("by 'subject' as well, if they are pipelined and effects are rolled back", async () => {
+    const { faults } = await explore(orderedSimulation('pipelined'), { runs: 15 });
+    expect(faults).to.be.greaterThan(3);
+  });
+
   it("by 'total' as well", async () => {
     const { faults } = await explore(orderedSimulation('total'), { runs: 15 });
     expect(faults).to.be.greaterThan(6);

@@ -12,12 +12,13 @@ const walks = catalogue(baseCatalogue, {
   'step.withheld': event({ 1: z.strictObject({}) }),
 });
 
-type By = 'none' | 'subject' | 'sequence' | 'total';
+type By = 'none' | 'subject' | 'pipelined' | 'sequence' | 'total';
 
 /** Without an order, a dead letter holds nothing: it is lost. */
 const RARE_KINDS = {
   none: ['taken'],
   subject: ['poisoned'],
+  pipelined: ['poisoned'],
   total: ['poisoned'],
   sequence: ['poisoned', 'withheld'],
 } as const satisfies Record<By, readonly Step['kind'][]>;
@@ -48,7 +49,8 @@ function recorder(by: By) {
       by === 'none'
         ? by
         : {
-            by,
+            by: by === 'pipelined' ? 'subject' : by,
+            pipelined: by === 'pipelined',
             whenExhausted: 'hold',
             ...(by !== 'total' && { partitions: 4 }),
             ...(by === 'sequence' && { gapTimeout: '10m' }),
@@ -60,10 +62,16 @@ function recorder(by: By) {
     migrations: [{ name: '1', sql: 'create table steps (place integer primary key, step text not null)' }],
     on: {
       'step.taken': async ({ source, subject, sequence, data: { fails, isPoisoned } }, ctx) => {
-        await ctx.call('tool', () => ctx.use.act());
-        if (isPoisoned && !ctx.use.isMended()) throw new PermanentError('step.poisoned', 'it is');
-        if (ctx.attempt <= fails) throw new Error(`attempt ${ctx.attempt} fails`);
+        const act = () => {
+          if (isPoisoned && !ctx.use.isMended()) throw new PermanentError('step.poisoned', 'it is');
+          if (ctx.attempt <= fails) throw new Error(`attempt ${ctx.attempt} fails`);
+        };
+        if (by !== 'pipelined') {
+          await ctx.call('tool', () => ctx.use.act());
+          act();
+        }
         ctx.write(async ({ sql }) => {
+          act();
           await sql`insert into steps (step) values (${`${source} ${subject} ${sequence}`})`;
         });
       },
@@ -169,7 +177,8 @@ async function isInOrder(run: Run, { before }: Walked, by: By): Promise<void> {
     const gap = withheld.find((number) => received.some((each) => each > number));
     if (gap !== undefined) isHeldBy(run, sent, numbersOf(sent, before), gap);
     const isAlone =
-      by === 'sequence' || (by === 'subject' && !all.some((each) => each.subject === subject && each.isPoisoned));
+      by === 'sequence' ||
+      ((by === 'subject' || by === 'pipelined') && !all.some((each) => each.subject === subject && each.isPoisoned));
     if (gap === undefined && !sent.isPoisoned && isAlone)
       expect(numbersOf(sent, before), `${source} ${subject}, before the operator acts`).to.deep.equal(received);
   }

@@ -6,7 +6,7 @@ import type { ChangeOptions, Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
-import { performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
+import { perform, performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
 import type { CommitLog } from './wal-sync.js';
 import { Watchdog } from './watchdog.js';
 import type { WriteLock } from './write-lock.js';
@@ -96,20 +96,28 @@ export class Committer {
 
   #enqueue<T>(
     perform: WriteUnit['perform'],
-    { durable = true, urgent = false, onCommitted }: Omit<StepOptions, 'single'>,
+    { durable = true, urgent = false, change, after }: Omit<StepOptions, 'single'>,
   ): Promise<T> {
     const { guard } = this.options;
-    if (guard.failure !== undefined) return Promise.reject(guard.failure);
-    if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
-    if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
+    const refusal = guard.failure ?? this.#refusal();
+    if (refusal !== undefined) {
+      change?.settle(false);
+      return Promise.reject(refusal);
+    }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, onCommitted, resolve, reject });
+      this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, change, after, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
 
+  /** Why no unit is accepted. */
+  #refusal(): FlotillaError | undefined {
+    if (this.#closed) return new FlotillaError('store.closed');
+    return this.waiting >= this.options.maxWaiting ? new FlotillaError('store.overloaded') : undefined;
+  }
+
   get #maxUnsynced(): number {
-    const isAwaited = this.#waiting.some(({ onCommitted }) => onCommitted !== undefined);
+    const isAwaited = this.#waiting.some(({ change }) => change?.isAwaited === true);
     return isAwaited ? MAX_UNSYNCED_GROUPS_AWAITED : MAX_UNSYNCED_GROUPS;
   }
 
@@ -122,7 +130,7 @@ export class Committer {
         await this.lock.take();
       } catch (error) {
         const cause = this.#noted(error);
-        for (const unit of this.#waiting.splice(0)) unit.reject(cause);
+        for (const unit of this.#waiting.splice(0)) fail(unit, cause);
         continue;
       }
       await this.#commit(this.#waiting.splice(0, this.options.maxGroup));
@@ -146,7 +154,7 @@ export class Committer {
     }
     const { appended } = this.writer.events;
     if (appended > 0) failpoint('store.committed');
-    for (const [index, { onCommitted }] of group.entries()) if (outcomes[index]?.done === true) onCommitted?.();
+    for (const { change } of group) change?.settle(true);
     const settle = () => this.#settle(group, outcomes, appended > 0);
     const synced = group.some(({ durable }) => durable) ? this.options.log.barrier() : undefined;
     if (synced === undefined) settle();
@@ -198,13 +206,14 @@ export class Committer {
     this.#watchdog.start();
     try {
       for (const unit of group) {
-        const performed = unit.perform(this.writer, this.#watchdog);
+        const performed = perform(unit, this.writer, this.#watchdog);
         const outcome = performed instanceof Promise ? await performed : performed;
         if (!this.writer.open) {
           this.writer.rollback();
           this.#abort(group, outcome.done ? undefined : outcome.error, unit);
           return undefined;
         }
+        if (!outcome.done) unit.change?.settle(false);
         outcomes.push(outcome);
         if (outcomes.length >= MIN_GROUP && performance.now() > end)
           this.#waiting.unshift(...group.splice(outcomes.length));
@@ -221,7 +230,7 @@ export class Committer {
       try {
         await this.lock.take();
       } catch (error) {
-        unit.reject(this.#noted(error));
+        fail(unit, this.#noted(error));
         continue;
       }
       await this.#commit([unit]);
@@ -238,7 +247,7 @@ export class Committer {
     }
     for (const unit of group) {
       const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;
-      unit.reject(reason ?? new FlotillaError('store.group_aborted', undefined, { cause }));
+      fail(unit, reason ?? new FlotillaError('store.group_aborted', undefined, { cause }));
     }
   }
 
@@ -250,4 +259,9 @@ export class Committer {
     health.failed(known);
     return known;
   }
+}
+
+function fail(unit: WriteUnit, reason: unknown): void {
+  unit.change?.settle(false);
+  unit.reject(reason);
 }

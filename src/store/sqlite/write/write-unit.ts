@@ -1,4 +1,5 @@
 import { errorOf, FlotillaError } from '../../../errors.js';
+import type { PendingChange } from '../../pending-change.js';
 import type { Tx } from '../../store.js';
 import { storeError } from '../sqlite-errors.js';
 import { SqliteTx } from './sqlite-tx.js';
@@ -14,10 +15,18 @@ export interface WriteUnit {
   perform(writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome>;
   /** Whether it settles only once its commit is durable. */
   durable: boolean;
-  /** Called when its commit is visible. */
-  onCommitted: (() => void) | undefined;
+  /** Settled when its commit is visible, or it is rolled back. */
+  change: PendingChange | undefined;
+  /** The change on which it depends. */
+  after: PendingChange | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
+}
+
+/** Performs a unit, unless the change on which it depends was rolled back. */
+export function perform(unit: WriteUnit, writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome> {
+  if (unit.after?.isCommitted !== false) return unit.perform(writer, watchdog);
+  return { done: false, error: new FlotillaError('store.predecessor_failed') };
 }
 
 /** Performs the store's own writes. `single`: they are one statement, or leave nothing behind when they throw, so

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { FlotillaError } from '../../../../src/errors.js';
+import { PendingChange } from '../../../../src/store/pending-change.js';
 import type { Store } from '../../../../src/store/store.js';
 import { codeOf, eventOf } from '../../../contract/store-events.js';
 import { eventually } from '../../../support/eventually.js';
@@ -69,13 +70,14 @@ describe('durable commits of a SQLite store', () => {
   });
 
   it('follow each other without a sync if each waits only for the one before to be committed', async () => {
-    const chain = (n: number): Promise<unknown> =>
-      note(
+    const chain = (n: number): Promise<unknown> => {
+      const change = new PendingChange();
+      void change.committed().then(() => n < 5 && chain(n + 1));
+      return note(
         `change ${n}`,
-        store.transaction((tx) => tx.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]), {
-          onCommitted: () => n < 5 && void chain(n + 1),
-        }),
+        store.transaction((tx) => tx.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]), { change }),
       );
+    };
     const first = chain(1);
     await eventually(async () => (await visible()) === 5);
     expect(settled).to.deep.equal([]);
@@ -84,16 +86,15 @@ describe('durable commits of a SQLite store', () => {
   });
 
   it('do not count as committed if they are rolled back', async () => {
-    let calls = 0;
-    const options = { onCommitted: () => (calls += 1) };
+    const changes = [new PendingChange(), new PendingChange()] as const;
     const failed = note(
       'failed',
-      store.transaction(() => Promise.reject(new Error('no')), options),
+      store.transaction(() => Promise.reject(new Error('no')), { change: changes[0] }),
     );
-    const other = note('other', store.markHandled(key, options));
+    const other = note('other', store.markHandled(key, { change: changes[1] }));
     await syncs.releaseUntil(Promise.allSettled([failed, other]));
     expect(settled).to.deep.equal(['failed rejected', 'other']);
-    expect(calls).to.equal(1);
+    expect(changes.map(({ isCommitted }) => isCommitted)).to.deep.equal([false, true]);
   });
 
   /** The number of visible events, durable or not. */

@@ -8,7 +8,7 @@ import { eventProperties } from '../../../../src/broker/messages/event-propertie
 import { namesFor, topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../../../src/events/create.js';
 import type { EventEnvelope } from '../../../../src/events/envelope.js';
-import type { Store } from '../../../../src/store/store.js';
+import type { Sql, Store } from '../../../../src/store/store.js';
 import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
 import { createMetrics } from '../../../../src/telemetry/metrics.js';
 import type { OrderingOptions } from '../../../../src/worker/definition/options.js';
@@ -32,7 +32,18 @@ export interface StepperOptions {
   prefetch?: number;
   delays?: string[];
   /** Called with each event that is handled. */
-  handle?: (step: { subject: string; n: number; attempt: number }) => Promise<void> | void;
+  handle?: (step: Step) => Promise<void> | void;
+  /** Called with each event in the transaction of its effects. */
+  write?: (step: Step) => void;
+}
+
+export interface Step {
+  subject: string;
+  n: number;
+  attempt: number;
+  /** The `query` and `call` of the context. */
+  query: Sql;
+  call: (dependency: string, work: () => Promise<void>) => Promise<void>;
 }
 
 /** An ordered worker that records in its store what it has handled, in order. */
@@ -41,6 +52,7 @@ export function stepper({
   prefetch,
   delays = ['20ms', '20ms'],
   handle,
+  write,
 }: StepperOptions = {}) {
   return defineWorker({
     name: 'stepper',
@@ -51,11 +63,17 @@ export function stepper({
     migrations: [{ name: '1', sql: 'create table steps (place integer primary key, note text not null)' }],
     on: {
       'step.taken': async ({ subject, data: { n } }, ctx) => {
-        await handle?.({ subject, n, attempt: ctx.attempt });
-        ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`${subject} ${n}`})`));
+        const { attempt, query, call } = ctx;
+        const step = { subject, n, attempt, query, call };
+        await handle?.(step);
+        ctx.write(async ({ sql }) => {
+          write?.(step);
+          await sql`insert into steps (note) values (${`${subject} ${n}`})`;
+        });
       },
       'step.seen': async ({ subject, data: { n } }, ctx) => {
-        await handle?.({ subject, n, attempt: ctx.attempt });
+        const { attempt, query, call } = ctx;
+        await handle?.({ subject, n, attempt, query, call });
         ctx.write(async ({ sql }) => void (await sql`insert into steps (note) values (${`seen ${subject} ${n}`})`));
       },
     },
@@ -75,7 +93,7 @@ export interface Steppers {
   start: (
     worker: Worker,
     options?: Partial<StartWorkerOptions>,
-  ) => Promise<RunningWorker & { end: () => Promise<void> }>;
+  ) => Promise<RunningWorker & { store: Store; end: () => Promise<void> }>;
   /** Publishes an event as a service of the fleet does; `n` is also its number in the sequence of its subject. */
   publish: (
     subject: string,
@@ -88,7 +106,7 @@ export interface Steppers {
   steps: () => Promise<string[]>;
   ready: (queue: string) => Promise<number>;
   /** Takes the dead letters from their queue from now on. */
-  collectDead: () => Delivery[];
+  collectDead: (onDead?: () => Promise<void>) => Delivery[];
   close: () => Promise<void>;
 }
 
@@ -135,7 +153,7 @@ export async function openSteppers(kind: string): Promise<Steppers> {
         if (running.delete(stop)) await runs.stop(5_000);
       };
       running.add(stop);
-      return { ...runs, end: stop };
+      return { ...runs, store: own, end: stop };
     },
     async publish(subject, n, change = (message) => message, type = 'step.taken') {
       const created = createEvent(definitions, type, { n }, originContext({ source: 'test', subject }));
@@ -155,12 +173,13 @@ export async function openSteppers(kind: string): Promise<Steppers> {
     steps: async () =>
       (await store.query<{ note: string }>`SELECT note FROM steps ORDER BY place`).map(({ note }) => note),
     ready: async (queue) => (await broker.queueDepth(queue))?.ready ?? 0,
-    collectDead() {
+    collectDead(onDead) {
       const dead: Delivery[] = [];
       broker.consume(names.dead('stepper'), {
         prefetch: 100,
         onDelivery(delivery) {
           dead.push(delivery);
+          void onDead?.();
           delivery.ack();
         },
       });
