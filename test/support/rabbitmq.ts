@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
+import { connect } from 'amqplib';
+import { z } from 'zod';
 import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { manage } from './management.js';
 import { startedNode } from './started-node.js';
 
 export interface TestBroker {
@@ -38,9 +40,31 @@ export async function testBroker(): Promise<TestBroker> {
 /** Deletes all queues and exchanges whose names begin with the prefix. */
 export async function cleanUp(prefix: string): Promise<void> {
   if (!prefix.startsWith('t-')) throw new Error(`not a prefix of a test: ${prefix}`);
-  const management = createManagement({ url: (await testBroker()).managementUrl });
-  for (const { name } of await management.queues(prefix)) await management.deleteQueue(name);
-  for (const { name } of await management.exchanges(prefix)) await management.deleteExchange(name);
+  await deleteAll(await testBroker(), prefix);
+}
+
+const namesOf = z.array(z.object({ name: z.string() }));
+
+/** Deletes all queues and exchanges of a broker whose names begin with the prefix. Reads names only, and deletes over
+ *  AMQP: a list with statistics and a request for each name take several times the processor time. */
+export async function deleteAll(
+  { amqpUrl, managementUrl }: Pick<TestBroker, 'amqpUrl' | 'managementUrl'>,
+  prefix: string,
+): Promise<void> {
+  const list = async (kind: string) =>
+    namesOf
+      .parse(await manage(managementUrl, 'GET', `${kind}/%2F?columns=name`))
+      .flatMap(({ name }) => (name.startsWith(prefix) ? [name] : []));
+  const [queues, exchanges] = [await list('queues'), await list('exchanges')];
+  if (queues.length + exchanges.length === 0) return;
+  const connection = await connect(amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    for (const name of queues) await channel.deleteQueue(name);
+    for (const name of exchanges) await channel.deleteExchange(name);
+  } finally {
+    await connection.close();
+  }
 }
 
 /** A separate node for a test that kills or blocks it. It is also removed when the run ends, and while it starts. */

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { namesFor, type Names } from '../../../src/broker/topology/topology.js';
 import { patience } from '../../support/patience.js';
+import { deleteAll } from '../../support/rabbitmq.js';
 import { ChaosProcess, root } from './chaos-process.js';
 import { freePorts } from './ports.js';
 import { workers } from './stores.js';
@@ -206,14 +206,8 @@ export class ChaosFleet {
   /** Kills all processes and removes their files and, unless the broker is gone, their queues and exchanges. */
   async remove({ broker = true } = {}): Promise<void> {
     await Promise.all([...this.#running.values()].filter(({ ended }) => !ended).map((running) => running.kill()));
-    if (broker) await this.#removeFromBroker();
+    if (broker) await deleteAll(this.options, this.options.prefix);
     if (this.options.dataDir === undefined) await rm(this.dataDir, { recursive: true, force: true });
-  }
-
-  async #removeFromBroker(): Promise<void> {
-    const management = createManagement({ url: this.options.managementUrl });
-    for (const { name } of await management.queues(this.options.prefix)) await management.deleteQueue(name);
-    for (const { name } of await management.exchanges(this.options.prefix)) await management.deleteExchange(name);
   }
 
   #rolesOf(): Readonly<Record<string, readonly string[]>> {
