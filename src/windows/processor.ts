@@ -73,7 +73,7 @@ export class WindowProcessor<Position> {
 
   private constructor(
     private readonly options: ProcessorOptions<Position>,
-    private readonly windows: number,
+    private readonly row: Pick<WindowsRow, 'id' | 'rewinds'>,
     readonly engine: WindowEngine,
     private readonly recent: RecentIds,
   ) {
@@ -83,7 +83,8 @@ export class WindowProcessor<Position> {
     this.#writtenAt = now();
     this.#earlyAt = now();
     const { service } = store;
-    this.#writer = new SegmentWriter(definition, { windows, service, deriveId, now, resultsPerTransaction });
+    const { id: windows, rewinds } = row;
+    this.#writer = new SegmentWriter(definition, { windows, rewinds, service, deriveId, now, resultsPerTransaction });
   }
 
   /** The position after the last applied entry. */
@@ -110,7 +111,7 @@ export class WindowProcessor<Position> {
       ...(cacheLimit && { cacheLimit }),
     });
     const recent = await RecentIds.load(store.query, row.id);
-    const processor = new WindowProcessor(options, row.id, engine, recent);
+    const processor = new WindowProcessor(options, row, engine, recent);
     if (closing !== undefined && position !== undefined) await processor.#resume(row, closing, starts, position);
     return processor;
   }
@@ -186,7 +187,7 @@ export class WindowProcessor<Position> {
       if (pane !== undefined) missing.set(`${pane.start} ${pane.key}`, pane);
     }
     for (const { start, key } of missing.values()) {
-      const pane = await readPane(store.query, this.windows, start, key);
+      const pane = await readPane(store.query, this.row.id, start, key);
       if (pane !== undefined) this.engine.load(pane);
     }
   }

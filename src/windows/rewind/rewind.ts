@@ -4,7 +4,7 @@ import type { Store, Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { WindowInput } from '../engine/engine.js';
 import { emitResult } from '../state/emit.js';
-import { freeze, requireUnfrozen, unfreeze } from '../state/freeze.js';
+import { countRewind, freeze, requireUnfrozen, unfreeze } from '../state/freeze.js';
 import { replacePane } from '../state/panes-table.js';
 import { setRevision } from '../state/results-table.js';
 import { readWindows, type WindowsRow } from '../state/windows-table.js';
@@ -162,6 +162,7 @@ async function emitAll(
       });
     }
   };
+  await inTransactions([row.id], ({ sql }, id) => countRewind(sql, id));
   await inTransactions([...recount.panes()], ({ sql }, pane) => replacePane(sql, row.id, pane));
   const changed = differences.filter(({ kind }) => kind !== 'absent');
   await inTransactions(changed, async (tx, { key, end, last }) => {

@@ -23,14 +23,27 @@ export async function unfreeze(store: Store, windows: number, who: string): Prom
   );
 }
 
-/** Whether another process has frozen the windows. */
-export async function isFrozen(sql: Sql, windows: number, now: number, who = ''): Promise<boolean> {
+/** Throws `windows.frozen` if another process than `who` has frozen the windows. */
+export async function requireUnfrozen(sql: Sql, windows: number, now: number, who: string): Promise<void> {
   const rows = await sql`
     SELECT 1 AS found FROM flotilla_windows WHERE id = ${windows} AND frozen_by <> ${who} AND frozen_until >= ${now}`;
-  return rows.length > 0;
+  if (rows.length > 0) throw new FlotillaError('windows.frozen');
 }
 
-/** Throws `windows.frozen` if another process has frozen the windows. */
-export async function requireUnfrozen(sql: Sql, windows: number, now: number, who?: string): Promise<void> {
-  if (await isFrozen(sql, windows, now, who)) throw new FlotillaError('windows.frozen');
+/** Records that panes are changed: computations that have them in memory load them again. */
+export async function countRewind(sql: Sql, windows: number): Promise<void> {
+  await sql`UPDATE flotilla_windows SET rewinds = rewinds + 1 WHERE id = ${windows}`;
+}
+
+/** Throws `windows.frozen` if another process has frozen the windows, or has changed their panes since the state with this
+ *  number of rewinds was loaded. */
+export async function requireCurrent(
+  sql: Sql,
+  windows: number,
+  { now, rewinds }: { now: number; rewinds: number },
+): Promise<void> {
+  const rows = await sql`
+    SELECT 1 AS found FROM flotilla_windows
+    WHERE id = ${windows} AND (rewinds <> ${rewinds} OR (frozen_by IS NOT NULL AND frozen_until >= ${now}))`;
+  if (rows.length > 0) throw new FlotillaError('windows.frozen');
 }

@@ -4,7 +4,7 @@ import type { Migration, Store } from '../../store/store.js';
  *  milliseconds since the epoch. `closing_end` and `closing_key`: the last result of a window whose other keys are not
  *  emitted yet. `flotilla_window_results`: the last revision of each window that can still be corrected.
  *  `flotilla_window_recent`: the ids of the last events, to detect repeated ones. `frozen_by`: the rewind for
- *  which the computation waits. */
+ *  which the computation waits. `rewinds`: counts those that have changed panes, which a computation then loads again. */
 const migrations: readonly Migration[] = [
   {
     name: '1-windows',
@@ -72,6 +72,10 @@ const migrations: readonly Migration[] = [
       ALTER TABLE flotilla_windows ADD COLUMN frozen_by TEXT;
       ALTER TABLE flotilla_windows ADD COLUMN frozen_until BIGINT;
     `,
+  },
+  {
+    name: '3-rewinds',
+    sql: 'ALTER TABLE flotilla_windows ADD COLUMN rewinds BIGINT NOT NULL DEFAULT 0;',
   },
 ];
 

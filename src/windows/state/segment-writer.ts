@@ -3,7 +3,7 @@ import type { WindowsDefinition } from '../definition.js';
 import type { LateEvent, Segment } from '../engine/segment.js';
 import { contentOf, contentsOf, type Content } from './closing.js';
 import { emitResult, type EmitOptions } from './emit.js';
-import { requireUnfrozen } from './freeze.js';
+import { requireCurrent } from './freeze.js';
 import { insertLate, LATE_RETENTION_MS } from './late-table.js';
 import { deletePanes, writePane } from './panes-table.js';
 import { deleteRevisions, nextRevision } from './results-table.js';
@@ -22,6 +22,8 @@ export class TooManyResults extends Error {
 export interface WriterOptions extends EmitOptions {
   /** The id of the row of the version. */
   windows: number;
+  /** The number of rewinds when the state was loaded. */
+  rewinds: number;
   /** @default 500 */
   resultsPerTransaction?: number | undefined;
 }
@@ -43,9 +45,10 @@ export class SegmentWriter {
 
   /** Writes the segments; the first one from `from`, if it was begun. If a segment has too many results, the transaction
    *  ends with the part of it that the result names, or throws `TooManyResults` if it is not the last one. Throws
-   *  `windows.frozen` during the end of a rewind. */
+   *  `windows.frozen` during the end of a rewind and after it: the state must be loaded again. */
   async write(tx: Tx, segments: readonly Segment[], from: Cursor | undefined): Promise<Written> {
-    await requireUnfrozen(tx.sql, this.options.windows, this.options.now());
+    const { windows, rewinds, now } = this.options;
+    await requireCurrent(tx.sql, windows, { now: now(), rewinds });
     const added: Added = { results: 0, corrections: 0, late: 0, refused: 0 };
     let closing: Cursor | undefined;
     for (const [index, segment] of segments.entries()) {
@@ -56,7 +59,7 @@ export class SegmentWriter {
     }
     const last = segments.at(-1);
     if (last !== undefined) {
-      await saveWindows(tx.sql, this.options.windows, { watermark: last.watermark, closing, added });
+      await saveWindows(tx.sql, windows, { watermark: last.watermark, closing, added });
       if (closing === undefined) await this.#purge(tx, last);
     }
     return { added, closing, late: segments.slice(from === undefined ? 0 : 1).flatMap(({ late }) => late) };

@@ -24,6 +24,8 @@ export interface WindowsRow {
   corrections: number;
   late: number;
   refused: number;
+  /** The number of rewinds that have changed panes. */
+  rewinds: number;
 }
 
 interface Row {
@@ -41,6 +43,7 @@ interface Row {
   corrections: number;
   late: number;
   refused: number;
+  rewinds: number;
 }
 
 /** Returns the row of a version; undefined if it has not run in this store. */
@@ -78,6 +81,7 @@ function rowOf(row: Row): WindowsRow {
     corrections: Number(row.corrections),
     late: Number(row.late),
     refused: Number(row.refused),
+    rewinds: Number(row.rewinds),
   };
 }
 
