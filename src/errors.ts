@@ -566,8 +566,14 @@ export const errors = {
   },
   'windows.history_trimmed': {
     disposal: 'reject',
-    message: 'The log no longer contains all events of these windows',
-    remedy: 'Rewind to a later time, or raise STREAM_MAX_BYTES or STREAM_MAX_AGE for the future.',
+    message: 'Not all events of these windows are left',
+    remedy:
+      'Rewind to a later time. For the future, raise STREAM_MAX_BYTES or STREAM_MAX_AGE, or the retention of the topics.',
+  },
+  'windows.history_compacted': {
+    disposal: 'reject',
+    message: 'A topic of these windows is compacted, so that it lacks earlier events of its keys',
+    remedy: 'Compute windows that are to be rewound over topics with cleanup.policy=delete.',
   },
   'windows.rewind_too_large': {
     disposal: 'reject',

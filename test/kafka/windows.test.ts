@@ -4,13 +4,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import kafkajs from 'kafkajs';
 import { expect } from 'chai';
+import * as windowsCommand from '../../src/cli/commands/windows/index.js';
+import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { applyTopics } from '../../src/kafka/topics/plan-topics.js';
 import { createTopicWindows, type TopicWindows } from '../../src/kafka/windows/topic-windows.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { Store } from '../../src/store/store.js';
 import { generator } from '../../src/testing/simulation/seeded.js';
+import { windowsDefinitionOf } from '../../src/windows/definition.js';
 import { listLate } from '../../src/windows/state/late-table.js';
 import { readWindows } from '../../src/windows/state/windows-table.js';
+import { runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { seed } from '../support/seed.js';
 import { listing, listingDefinition, plant, reading, type ListingOptions } from '../windows/support/readings.js';
@@ -35,10 +39,14 @@ describe('windows over topics of Kafka', function () {
   after(() => bench?.close());
 
   /** Runs the windows while `work` runs. */
-  const whileComputing = async (store: Store, work: (windows: TopicWindows) => Promise<unknown>) => {
+  const whileComputing = async (
+    store: Store,
+    work: (windows: TopicWindows) => Promise<unknown>,
+    computed = listing(options),
+  ) => {
     const { client, prefix, topic } = bench;
     const windows = createTopicWindows({
-      ...{ windows: listing(options), store, client, prefix, topics: [topic], instance: 'test' },
+      ...{ windows: computed, store, client, prefix, topics: [topic], instance: 'test' },
       ...{ leaseTtl: 1_000, sessionTimeout: 1_000 },
     });
     const stop = new AbortController();
@@ -116,5 +124,56 @@ describe('windows over topics of Kafka', function () {
       { outcome: 'refused', source: bench.topic, code: 'contract.not_json' },
       { outcome: 'corrected', source: 'device', code: '' },
     ]);
+  });
+
+  it('rewind counts the records again that were read, and refuses where Kafka may have deleted some', async () => {
+    const ignoring = listing({ ...options, late: 'ignore' });
+    const fleet = defineFleet({
+      catalogue: plant,
+      workers: [plant.defineWorker({ name: 'reader', on: { 'reading.listed': () => undefined } })],
+      kafka: { windows: [{ windows: ignoring, topics: [bench.topic] }] },
+    });
+    const env = { DATA_DIR: bench.folder, FLOTILLA_PREFIX: bench.prefix, KAFKA_BROKERS: bench.brokers };
+    const rewind = (...args: string[]) =>
+      runCommand({ modules: [windowsCommand], fleet, env, cwd: bench.folder }, [
+        ...['windows', 'rewind', 'listing', '--to', '2h', ...args],
+      ]);
+    const store = await bench.open('kafka');
+    const late = async () => {
+      const row = await readWindows(store.query, windowsDefinitionOf(ignoring));
+      return row === undefined ? [] : listLate(store.query, row.id, 1_000);
+    };
+    const kafka = new kafkajs.Kafka({ brokers: [bench.brokers], logLevel: kafkajs.logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    try {
+      await whileComputing(
+        store,
+        async (running) => {
+          await eventually('everything is read', async () => (await late()).length >= 2 && running.state().lag === 0);
+          const before = await resultsOf(store);
+          const dry = await rewind('--dry-run');
+          expect(dry.out, dry.said).to.contain('events: 601').and.to.contain('different: 1; dry run, nothing emitted');
+          expect(await resultsOf(store)).to.have.length(before.length);
+          expect((await rewind()).out).to.contain('emitted: 1');
+          const corrected = (await resultsOf(store)).at(-1);
+          expect(corrected?.numbers).to.include(1_000);
+          expect(corrected?.window.revision).to.equal(1);
+          expect((await rewind()).out).to.contain('different: 0; emitted: 0');
+        },
+        ignoring,
+      );
+      await admin.fetchTopicOffsets(bench.topic); // loads what the next call needs
+      await admin.deleteTopicRecords({ topic: bench.topic, partitions: [{ partition: 0, offset: '10' }] });
+      expect((await rewind()).said)
+        .to.contain('windows.history_trimmed')
+        .and.to.contain(`${bench.topic} begins at `);
+      const type = kafkajs.ConfigResourceTypes.TOPIC;
+      const configEntries = [{ name: 'cleanup.policy', value: 'compact' }];
+      await admin.alterConfigs({ validateOnly: false, resources: [{ type, name: bench.topic, configEntries }] });
+      await eventually('the refusal', async () => (await rewind()).said.includes('windows.history_compacted'));
+    } finally {
+      await admin.disconnect();
+    }
   });
 });

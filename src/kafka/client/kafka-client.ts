@@ -46,6 +46,9 @@ export interface KafkaAdmin {
   /** Resolves when the broker knows the topic. */
   createTopic(topic: { topic: string; partitions: number; replicationFactor: number }): Promise<void>;
   bounds(topic: string): Promise<PartitionBounds[]>;
+  /** Whether Kafka may delete a record when a later one has its key. Rejects with `config.invalid` if the client library
+   *  cannot find out. */
+  isCompacted(topic: string): Promise<boolean>;
   /** Returns the committed offset of a group; undefined if it has none for the partition. */
   groupOffset(group: string, topic: string, partition: number): Promise<GroupOffset | undefined>;
 }

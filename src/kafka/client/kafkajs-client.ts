@@ -1,5 +1,5 @@
 import { sleep } from '../../concurrency/sleep.js';
-import { hasCode } from '../../errors.js';
+import { FlotillaError, hasCode } from '../../errors.js';
 import type {
   ConsumedBatch,
   ConsumedRecord,
@@ -107,6 +107,10 @@ function offsetsIn({ topic, partition, offset, metadata }: GroupOffset) {
 const CREATION_LIMIT_MS = 10_000;
 const CREATION_POLL_MS = 100;
 
+/** The type of a topic among the resources that have a configuration. */
+const TOPIC_RESOURCE = 2;
+const CLEANUP_POLICY = 'cleanup.policy';
+
 function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
   const admin = kafka.admin();
   return {
@@ -137,6 +141,15 @@ function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
     async bounds(topic) {
       const offsets = await checked(admin.fetchTopicOffsets(topic));
       return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
+    },
+    async isCompacted(topic) {
+      if (admin.describeConfigs === undefined)
+        throw new FlotillaError('config.invalid', 'KAFKA_CLIENT: only kafkajs finds out whether a topic is compacted');
+      const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: [CLEANUP_POLICY] }];
+      const answer = await checked(admin.describeConfigs({ resources, includeSynonyms: false }));
+      const entries = answer.resources.flatMap(({ configEntries }) => configEntries);
+      const policy = entries.find(({ configName }) => configName === CLEANUP_POLICY)?.configValue;
+      return policy?.split(',').includes('compact') === true;
     },
     async groupOffset(group, topic, partition) {
       const [found] = await checked(admin.fetchOffsets({ groupId: group, topics: [topic] }));

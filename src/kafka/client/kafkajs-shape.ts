@@ -75,6 +75,10 @@ export interface ShapeAdmin extends Connected {
   }): Promise<{ topics: { name: string; partitions: unknown[] }[] } | { name: string; partitions: unknown[] }[]>;
   fetchTopicOffsets(topic: string): Promise<{ partition: number; low: string; high: string }[]>;
   fetchOffsets(options: { groupId: string; topics: string[] }): Promise<Offsets[]>;
+  /** KafkaJS only. */
+  describeConfigs?(options: Options): Promise<{
+    resources: { configEntries: { configName: string; configValue: string }[] }[];
+  }>;
 }
 
 export interface ShapeKafka {

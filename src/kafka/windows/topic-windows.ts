@@ -16,6 +16,7 @@ import { LagGauge } from '../source/lag-gauge.js';
 import { migrateKafkaTables } from '../source/offset-table.js';
 import { TopicReader } from '../source/topic-reader.js';
 import { withAdmin } from '../topics/plan-topics.js';
+import { windowsGroup } from './windows-group.js';
 import { TopicWindowsSession } from './windows-session.js';
 
 export interface TopicWindowsOptions {
@@ -65,11 +66,6 @@ export interface TopicWindows {
 
 /** Records in one call of the processor, which writes several transactions if windows are closed. */
 const PART_SIZE = 5_000;
-
-/** The consumer group of windows: it only shows the progress. */
-function windowsGroup(prefix: string, { name, version }: WindowsDefinition): string {
-  return `${prefix}flotilla-windows-${name}-${version}`;
-}
 
 /** The name of the lease of the process that computes a version. */
 export function topicWindowsLease(version: Pick<WindowsDefinition, 'name' | 'version'>): string {

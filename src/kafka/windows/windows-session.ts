@@ -1,6 +1,7 @@
 import type { Clock } from '../../concurrency/clock.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
-import { errorOf } from '../../errors.js';
+import { sleep } from '../../concurrency/sleep.js';
+import { errorOf, hasCode } from '../../errors.js';
 import type { DeriveId } from '../../events/ids.js';
 import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Store, Tx } from '../../store/store.js';
@@ -32,6 +33,10 @@ interface TopicPosition {
 
 /** Milliseconds between two requests for the ends of the partitions. */
 const ASK_INTERVAL_MS = 500;
+
+/** Milliseconds between two attempts during the end of a rewind, and after which it counts as a failure. */
+const FROZEN_INTERVAL_MS = 200;
+const FROZEN_LIMIT_MS = 5_000;
 
 /** Another process has moved an offset. */
 class Fenced extends Error {}
@@ -75,7 +80,7 @@ export class TopicWindowsSession {
    *  change; the state is then loaded again. */
   async process(part: TopicPart): Promise<boolean> {
     try {
-      return await this.#queue.run(() => this.#guarded(() => this.#process(part)));
+      return await this.#unlessFrozen(() => this.#process(part));
     } finally {
       this.#closing?.changed();
     }
@@ -98,7 +103,7 @@ export class TopicWindowsSession {
           const now = clock.now();
           if (!isReady() || this.engine?.couldClose(now) === true) await this.#ask(admin, now);
           if (signal.aborted || !this.lease.check()) return;
-          await this.#queue.run(() => this.#guarded(() => this.#tick(now)));
+          await this.#unlessFrozen(() => this.#tick(now));
         },
       },
       clock,
@@ -149,6 +154,19 @@ export class TopicWindowsSession {
     for (const name of names) this.#unread.add(name);
     const { engine } = await this.#opened();
     for (const name of names) engine.watermark.hold(name);
+  }
+
+  /** Runs `work` after other work. During the end of a rewind it waits, and loads the state again. */
+  async #unlessFrozen(work: () => Promise<boolean>): Promise<boolean> {
+    const { clock } = this.context;
+    for (const until = clock.elapsed() + FROZEN_LIMIT_MS; ;) {
+      try {
+        return await this.#queue.run(() => this.#guarded(work));
+      } catch (error) {
+        if (!hasCode(error, 'windows.frozen') || clock.elapsed() > until || !this.lease.check()) throw error;
+      }
+      await sleep(FROZEN_INTERVAL_MS, undefined, clock.after);
+    }
   }
 
   /** Runs `work`; after a failure, the state is loaded again. */

@@ -4,7 +4,7 @@ import type { Store, Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
 import type { WindowInput } from '../engine/engine.js';
 import { emitResult } from '../state/emit.js';
-import { countRewind, freeze, requireUnfrozen, unfreeze } from '../state/freeze.js';
+import { countRewind, freeze, prolongFreeze, unfreeze } from '../state/freeze.js';
 import { replacePane } from '../state/panes-table.js';
 import { setRevision } from '../state/results-table.js';
 import { readWindows, type WindowsRow } from '../state/windows-table.js';
@@ -155,9 +155,8 @@ async function emitAll(
 ): Promise<number> {
   const inTransactions = async <T>(all: readonly T[], write: (tx: Tx, each: T) => Promise<void>) => {
     for (let at = 0; at < all.length; at += PER_TRANSACTION) {
-      await freeze(store, row.id, { who, now: now() });
       await store.transaction(async (tx) => {
-        await requireUnfrozen(tx.sql, row.id, now(), who);
+        await prolongFreeze(tx.sql, row.id, { who, now: now() });
         for (const each of all.slice(at, at + PER_TRANSACTION)) await write(tx, each);
       });
     }

@@ -15,19 +15,21 @@ export async function freeze(store: Store, windows: number, { who, now }: { who:
   if (frozen.length === 0) throw new FlotillaError('windows.frozen');
 }
 
+/** Prolongs a freeze of this process by 30 seconds. Throws `windows.frozen` if it has ended, so that the windows may have
+ *  changed. */
+export async function prolongFreeze(sql: Sql, windows: number, { who, now }: { who: string; now: number }) {
+  const frozen = await sql`
+    UPDATE flotilla_windows SET frozen_until = ${now + FREEZE_MS}
+    WHERE id = ${windows} AND frozen_by = ${who} AND frozen_until >= ${now} RETURNING id`;
+  if (frozen.length === 0) throw new FlotillaError('windows.frozen', 'the rewind took too long; run it again');
+}
+
 /** Ends a freeze of this process. */
 export async function unfreeze(store: Store, windows: number, who: string): Promise<void> {
   await store.transaction(
     ({ sql }) => sql`
       UPDATE flotilla_windows SET frozen_by = NULL, frozen_until = NULL WHERE id = ${windows} AND frozen_by = ${who}`,
   );
-}
-
-/** Throws `windows.frozen` if another process than `who` has frozen the windows. */
-export async function requireUnfrozen(sql: Sql, windows: number, now: number, who: string): Promise<void> {
-  const rows = await sql`
-    SELECT 1 AS found FROM flotilla_windows WHERE id = ${windows} AND frozen_by <> ${who} AND frozen_until >= ${now}`;
-  if (rows.length > 0) throw new FlotillaError('windows.frozen');
 }
 
 /** Records that panes are changed: computations that have them in memory load them again. */

@@ -9,7 +9,8 @@ import { migrateWindows } from '../../../windows/state/migrations.js';
 import { listWindows, type WindowsRow } from '../../../windows/state/windows-table.js';
 import type { Context } from '../../shared/context.js';
 
-/** A window definition of the fleet, with its store and the worker that computes it, or the process `kafka`. */
+/** A window definition of the fleet, with its store and the worker that computes it, or the process `kafka` for one over
+ *  topics. */
 export interface KnownWindows {
   definition: WindowsDefinition;
   worker: string;

@@ -4,18 +4,22 @@ import { FlotillaError } from '../../../errors.js';
 import { derivedId, newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
 import { KAFKA_STORE } from '../../../fleet/reserved-names.js';
+import { migrateKafkaTables } from '../../../kafka/source/offset-table.js';
+import { topicHistory } from '../../../kafka/windows/topic-history.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { verifyPublisher } from '../../../runtime/broker/verify-publisher.js';
 import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 import { migrateLogCheckpoints } from '../../../event-log/positions/checkpoint-table.js';
-import { logHistory } from '../../../windows/rewind/log-history.js';
+import { logHistory, type LogHistoryOptions } from '../../../windows/rewind/log-history.js';
 import { rewindWindows, type Rewound, type WindowDifference } from '../../../windows/rewind/rewind.js';
 import { migrateWindows } from '../../../windows/state/migrations.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { UsageError } from '../../shared/failure.js';
 import { time } from '../../shared/input/arguments.js';
 import { withSession } from '../../shared/session.js';
+import { kafkaClient } from '../kafka/client.js';
 import { chosen, knownWindows, timeOf } from './open.js';
 
 interface Flags {
@@ -28,8 +32,8 @@ export function registerRewind(windows: Command, context: Context): void {
   windows
     .command('rewind')
     .description(
-      'count the closed windows from a time on again from the log, beside the running ones; show which results differ, and ' +
-        'emit those as corrections',
+      'count the closed windows from a time on again from the log or the topics, beside the running ones; show which ' +
+        'results differ, and emit those as corrections',
     )
     .argument('<name>')
     .requiredOption('--to <time>', 'the beginning of the first window: RFC 3339, or a duration before now', time)
@@ -49,30 +53,40 @@ export function registerRewind(windows: Command, context: Context): void {
 }
 
 async function runRewind(name: string, { to, dryRun = false, json = false }: Flags, context: Context): Promise<void> {
-  const { definition, service } = chosen(await knownWindows(context), name);
-  if (service === KAFKA_STORE)
-    throw new UsageError(`${name} reads topics of Kafka: only windows over the log are rewound`);
+  const known = chosen(await knownWindows(context), name);
+  const { definition, service } = known;
   const rewound = await withSession(context, async (session) => {
-    const { fleet, config, signal, names, definitions } = session;
     const store = await session.stores.find(service);
     if (store === undefined) throw new FlotillaError('store.missing', describeUnread(context, [service]));
     await migrateWindows(store);
-    await migrateLogCheckpoints(store);
-    const { amqpUrl } = await brokerAddress(session);
     const from = Date.parse(to);
-    const history = logHistory({
-      ...{ store, definition, definitions, signal, from: from - definition.window.size },
-      ...{ broker: await session.broker('read'), stream: names.log },
-      ...{ emitters: emittersOf(fleet), verify: verifyPublisher(config, amqpUrl) },
-    });
+    const options = { store, definition, from: from - definition.window.size, signal: session.signal };
     return rewindWindows({
-      ...{ store, definition, to: from, dryRun, history, now: Date.now },
+      ...{ store, definition, to: from, dryRun, now: Date.now },
+      history: service === KAFKA_STORE ? await ofTopics(context, options) : await ofLog(context, session, options),
       deriveId: context.fleetKeys?.deriveId ?? derivedId,
       who: `${hostname()}:${process.pid}:${newId()}`,
     });
   });
   if (json) context.printJson({ ...rewound, from: timeOf(rewound.from), until: timeOf(rewound.until) }, 2);
   else for (const line of linesOf(rewound, dryRun)) context.print(line);
+}
+
+type HistoryOptions = Pick<LogHistoryOptions, 'definition' | 'from' | 'signal'> & { store: Store };
+
+async function ofLog({ config }: Context, session: FleetSession, options: HistoryOptions) {
+  await migrateLogCheckpoints(options.store);
+  const { amqpUrl } = await brokerAddress(session);
+  const { fleet, names, definitions } = session;
+  return logHistory({
+    ...{ ...options, definitions, broker: await session.broker('read'), stream: names.log },
+    ...{ emitters: emittersOf(fleet), verify: verifyPublisher(config, amqpUrl) },
+  });
+}
+
+async function ofTopics(context: Context, options: HistoryOptions) {
+  await migrateKafkaTables(options.store);
+  return topicHistory({ ...options, client: await kafkaClient(context), prefix: context.config.prefix });
 }
 
 function linesOf(rewound: Rewound, dryRun: boolean): string[] {
@@ -90,6 +104,6 @@ const MARKS = { changed: '~', added: '+', absent: '-' } as const;
 
 function lineOf({ kind, key, start, old, new: now }: WindowDifference): string {
   const values = [old, now].filter((value) => value !== undefined).map((value) => JSON.stringify(value));
-  const note = kind === 'absent' ? ' (not in the log; it stays)' : '';
+  const note = kind === 'absent' ? ' (no event is left; it stays)' : '';
   return `  ${MARKS[kind]} ${key} ${timeOf(start)}  ${values.join(' → ')}${note}`;
 }
