@@ -445,9 +445,9 @@ export const errors = {
   },
   'worker.order_changed': {
     disposal: 'fatal',
-    message: 'Messages of the worker are parked in another order than that of its definition',
+    message: 'Messages of the worker are handled in another order than that of its definition',
     remedy:
-      'Start the version with the former `ordering` until `flotilla subject list` shows no messages of the worker, then start this one.',
+      'Start the version with the former `ordering` until `flotilla subject list` shows no messages of the worker. Stop all of its replicas, then start this one.',
   },
   'worker.bad_definition': {
     disposal: 'fatal',

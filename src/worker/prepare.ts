@@ -108,7 +108,9 @@ export async function prepareWorker(
   const ending = new AbortController();
   const logger = options.logger.child({ worker: definition.name, instance });
   await migrateWorker(definition, store);
-  if (hasQueue(definition)) await requireSameOrder(definition, store);
+  const names = namesFor(options.prefix ?? '');
+  const clock = options.clock ?? systemClock;
+  if (hasQueue(definition)) await requireSameOrder(definition, { store, broker: options.broker, names, clock, logger });
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({ settings: readSettings(definition, settings), signal: ending.signal, log: logger }));
@@ -116,10 +118,10 @@ export async function prepareWorker(
   const worker: PreparedWorker = {
     ...options,
     definition,
-    names: namesFor(options.prefix ?? ''),
+    names,
     logger,
     metrics,
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? Math.random,
     pollInterval: options.pollInterval ?? POLL_INTERVAL_MS,
     deriveId: options.deriveId ?? derivedId,

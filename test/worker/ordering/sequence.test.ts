@@ -10,9 +10,10 @@ import type { EventEnvelope } from '../../../src/events/envelope.js';
 import type { OrderingOptions } from '../../../src/worker/definition/options.js';
 import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { sequenceKey } from '../../../src/worker/ordering/sequence.js';
+import { systemClock } from '../../../src/concurrency/clock.js';
 import { resetWorker } from '../../../src/replay/reset-worker.js';
 import type { Sql } from '../../../src/store/store.js';
-import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
+import { workerDefinitionOf, type Worker } from '../../../src/worker/definition/worker-definition.js';
 import { openSteppers, stepper, type StepperOptions, type Steppers } from './support/ordered.js';
 
 const random = seededRandom('sequence');
@@ -274,6 +275,33 @@ for (const kind of ['memory', 'rabbitmq']) {
       await eventually('it is parked', async () => (await parked()) === 1);
       await second.end();
       expect(await codeOfRejection(steppers.start(stepper()))).to.equal('worker.order_changed');
+    });
+
+    const startConsuming = async (worker: Worker) => {
+      const running = await steppers.start(worker);
+      await eventually('it consumes', () => running.state().consuming);
+      return running;
+    };
+    /** Waits as long as for replicas that end soon, in less time. */
+    const hurried = { clock: { ...systemClock, elapsed: () => systemClock.elapsed() * 50 } };
+
+    it('is not started while replicas with another order run', async () => {
+      const first = await startConsuming(stepper());
+      expect(await codeOfRejection(steppers.start(sequenced(), hurried))).to.equal('worker.order_changed');
+      await first.end();
+      await startConsuming(sequenced());
+      await startConsuming(sequenced());
+      expect(await codeOfRejection(steppers.start(stepper(), hurried))).to.equal('worker.order_changed');
+    });
+
+    it('is not started while replicas without an order run, and the other way round', async () => {
+      const unordered = stepper({ ordering: 'none' });
+      const first = await startConsuming(unordered);
+      expect(await codeOfRejection(steppers.start(sequenced(), hurried))).to.equal('worker.order_changed');
+      const ending = first.end();
+      await startConsuming(sequenced());
+      await ending;
+      expect(await codeOfRejection(steppers.start(unordered, hurried))).to.equal('worker.order_changed');
     });
 
     it('begins each sequence again after a reset', async () => {

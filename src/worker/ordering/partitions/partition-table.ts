@@ -34,7 +34,25 @@ export const partitionMigrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    name: '2-orders',
+    sql: 'CREATE TABLE flotilla_orders (worker TEXT NOT NULL PRIMARY KEY, ordered_by TEXT NOT NULL)',
+  },
 ];
+
+/** In which order the replicas of a worker that started last handle messages; undefined if they were of a release that did not
+ *  record it. */
+export async function readOrder(sql: Sql, worker: string): Promise<string | undefined> {
+  const [row] = await sql<{ ordered_by: string }>`SELECT ordered_by FROM flotilla_orders WHERE worker = ${worker}`;
+  if (row !== undefined) return row.ordered_by;
+  return (await readPartitions(sql, worker)) === undefined ? 'none' : undefined;
+}
+
+export async function writeOrder(tx: Tx, worker: string, by: string): Promise<void> {
+  await tx.sql`
+    INSERT INTO flotilla_orders (worker, ordered_by) VALUES (${worker}, ${by})
+    ON CONFLICT (worker) DO UPDATE SET ordered_by = ${by}`;
+}
 
 /** The topic that is notified of changes of the partitions of a worker. */
 export function partitionTopic(worker: string): string {

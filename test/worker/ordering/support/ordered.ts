@@ -28,7 +28,7 @@ export const steps = catalogue(baseCatalogue, {
 const { defineWorker, definitions } = steps;
 
 export interface StepperOptions {
-  ordering?: OrderingOptions<'step.taken' | 'step.seen'>;
+  ordering?: 'none' | OrderingOptions<'step.taken' | 'step.seen'>;
   prefetch?: number;
   delays?: string[];
   /** Called with each event that is handled. */
