@@ -125,6 +125,7 @@ export interface GrantedPermissions {
   topics: { exchange: string; write: string; read: string }[];
 }
 
+const MAX_PAGE_SIZE = '500';
 const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crashed']);
 
 /** The part of RabbitMQ's management API that this fleet uses. Every call rejects with `broker.management` when the
@@ -188,6 +189,15 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     return result.data;
   }
 
+  /** The broker gathers statistics for the queues of a page only, not for those of other fleets. Undefined if there are
+   *  more: between the requests for two pages, queues may be declared. */
+  async function firstPage(path: string, prefix: string) {
+    const name = `^${prefix.replaceAll(/[^\w-]/g, String.raw`\$&`)}`;
+    const query = new URLSearchParams({ page: '1', page_size: MAX_PAGE_SIZE, use_regex: 'true', name });
+    const page = await get(`${path}&${query.toString()}`, z.object({ page_count: z.number(), items: z.array(queue) }));
+    return page.page_count > 1 ? undefined : page.items;
+  }
+
   async function clusterNodes(): Promise<ManagedNode[]> {
     const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', clusterNodeList);
     return found
@@ -219,7 +229,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       const columns =
         'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers,messages,message_bytes,state,node,' +
         'policy,operator_policy,effective_policy_definition,message_stats.publish_details.rate,message_stats.ack_details.rate';
-      const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
+      const path = `${inVhost('queues')}?columns=${columns}`;
+      const found = (prefix === '' ? undefined : await firstPage(path, prefix)) ?? (await get(path, z.array(queue)));
       return found
         .filter(({ name }) => name.startsWith(prefix))
         .sort((a, b) => (a.name < b.name ? -1 : 1))

@@ -136,7 +136,8 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     hasExchange,
     byDeclaration,
     async byLists(topology, management) {
-      const listed = management.queues().catch((error: unknown) => {
+      const names = [...topology.queues, ...(topology.retired ?? [])].map(({ name }) => name);
+      const listed = management.queues(commonPrefix(names)).catch((error: unknown) => {
         if (!hasCode(error, 'broker.management')) throw error;
         logger.warn('the management API does not list the queues; checking them one by one', {
           reason: error.message,
@@ -174,6 +175,13 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
 export function exchangeOptions({ arguments: fields = {} }: ExchangeSpec) {
   return { durable: true, arguments: fields };
+}
+
+/** What all names begin with; empty without names. */
+function commonPrefix([first = '', ...others]: readonly string[]): string {
+  let length = first.length;
+  while (!others.every((name) => name.startsWith(first.slice(0, length)))) length -= 1;
+  return first.slice(0, length);
 }
 
 function namesCreationOnly(refusal: string): boolean {

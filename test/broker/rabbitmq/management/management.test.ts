@@ -46,4 +46,33 @@ describe('a request to the management API', () => {
     expect(await codeOf(management().queues())).to.equal('broker.management');
     expect(requests).to.equal(4);
   });
+
+  describe('for the queues of a prefix', () => {
+    const queue = (name: string) => ({ name, durable: true, arguments: {} });
+    const answerWith = (pages: number, items: object[]) => {
+      server.removeAllListeners('request');
+      server.on('request', ({ url = '' }, response) => {
+        const { searchParams } = new URL(url, 'http://localhost');
+        asked.push(searchParams.get('name') ?? 'all');
+        response.setHeader('Content-Type', 'application/json');
+        response.end(
+          JSON.stringify(searchParams.has('page') ? { page_count: pages, items } : [queue('a.b'), ...items]),
+        );
+      });
+    };
+    let asked: string[];
+    beforeEach(() => (asked = []));
+
+    it('reads only these', async () => {
+      answerWith(1, [queue('a.c'), queue('A.d')]);
+      expect((await management().queues('a.')).map(({ name }) => name)).to.deep.equal(['a.c']);
+      expect(asked).to.deep.equal([String.raw`^a\.`]);
+    });
+
+    it('reads all at once if they do not fit on a page', async () => {
+      answerWith(2, [queue('a.c')]);
+      expect((await management().queues('a.')).map(({ name }) => name)).to.deep.equal(['a.b', 'a.c']);
+      expect(asked).to.deep.equal([String.raw`^a\.`, 'all']);
+    });
+  });
 });
