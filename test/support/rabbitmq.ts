@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'amqplib';
+import { connect, type ChannelModel } from 'amqplib';
 import { z } from 'zod';
+import { ManagementNodes } from '../../src/broker/rabbitmq/management/management-nodes.js';
 import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { manage } from './management.js';
 import { startedNode } from './started-node.js';
 
 export interface TestBroker {
@@ -45,19 +45,21 @@ export async function cleanUp(prefix: string): Promise<void> {
 
 const namesOf = z.array(z.object({ name: z.string() }));
 
-/** Deletes all queues and exchanges of a broker whose names begin with the prefix. Reads names only, and deletes over
- *  AMQP: a list with statistics and a request for each name take several times the processor time. */
+/** Deletes all queues and exchanges of a broker whose names begin with the prefix. The URLs may list several nodes.
+ *  Reads names only, and deletes over AMQP: a list with statistics and a request for each name take several times the
+ *  processor time. */
 export async function deleteAll(
   { amqpUrl, managementUrl }: Pick<TestBroker, 'amqpUrl' | 'managementUrl'>,
   prefix: string,
 ): Promise<void> {
+  const management = new ManagementNodes(managementUrl, 30_000);
   const list = async (kind: string) =>
     namesOf
-      .parse(await manage(managementUrl, 'GET', `${kind}/%2F?columns=name`))
+      .parse(await management.get(`/${kind}/%2F?columns=name`))
       .flatMap(({ name }) => (name.startsWith(prefix) ? [name] : []));
   const [queues, exchanges] = [await list('queues'), await list('exchanges')];
   if (queues.length + exchanges.length === 0) return;
-  const connection = await connect(amqpUrl);
+  const connection = await connectToOneOf(amqpUrl.split(','));
   try {
     const channel = await connection.createChannel();
     for (const name of queues) await channel.deleteQueue(name);
@@ -65,6 +67,19 @@ export async function deleteAll(
   } finally {
     await connection.close();
   }
+}
+
+/** The nodes of a cluster may be down, except one. */
+async function connectToOneOf(urls: readonly string[]): Promise<ChannelModel> {
+  const errors: unknown[] = [];
+  for (const url of urls) {
+    try {
+      return await connect(url);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  throw new AggregateError(errors, `no connection to ${urls.length} nodes`);
 }
 
 /** A separate node for a test that kills or blocks it. It is also removed when the run ends, and while it starts. */
