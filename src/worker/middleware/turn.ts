@@ -12,8 +12,8 @@ import { isInTurn, type MessageInTurn } from '../ordering/message-in-turn.js';
 import { PartitionDelivery } from '../ordering/partition-consumer.js';
 
 /** For an ordered worker: handles the messages of one key one after the other. A message that may not be handled yet is
- *  parked. What becomes of a message is committed before the turn passes to the next one, and durable before it is
- *  acknowledged. */
+ *  parked. What becomes of a message is committed before the turn passes to the next one, or together with what becomes of the
+ *  next one if the worker is pipelined, and durable before it is acknowledged. */
 export const turn: Middleware<WorkerPipelineContext> = (next, context) => {
   const { ordering } = context;
   if (ordering === undefined) return next;
@@ -53,7 +53,7 @@ async function inTurns(
   do {
     const outcome = await turns.run(key, (pass, before) => {
       message.passTurn = pass;
-      return follow(message, before, ordering, () => inTurn(message, ordering, next, context));
+      return takeTurn(message, before, ordering, () => inTurn(message, ordering, next, context));
     });
     if (outcome !== 'full') return outcome;
   } while (await parking.untilRoom(message));
@@ -63,7 +63,7 @@ async function inTurns(
 
 /** Handles a message that has its turn. The effects of the one before may not be committed yet: it is handled after that, or
  *  at once if its worker is pipelined. */
-async function follow<T>(
+async function takeTurn<T>(
   message: Message,
   before: Predecessor<PendingChange> | undefined,
   ordering: Ordering,
