@@ -4,7 +4,8 @@ import { patience } from './patience.js';
 export interface EventuallyOptions {
   /** Milliseconds on an idle machine. @default 40000: less than the limit of a test, so that the probe is reported */
   limit?: number;
-  /** Milliseconds between two probes. @default 20 */
+  /** Milliseconds between two probes. @default a twentieth of the time that has passed, 20 to 200: a probe takes processor
+   *  time from what it waits for */
   every?: number;
   signal?: AbortSignal;
 }
@@ -20,7 +21,8 @@ export async function eventually<T>(
   ...given: [string, Probe<T>, EventuallyOptions?] | [Probe<T>, EventuallyOptions?]
 ): Promise<T> {
   const [description, probe, options] = isDescribed(given) ? given : [String(given[0]), ...given];
-  const { limit = 40_000, every = 20, signal } = options ?? {};
+  const { limit = 40_000, every, signal } = options ?? {};
+  const start = performance.now();
   let left = limit;
   for (;;) {
     const began = performance.now();
@@ -33,7 +35,7 @@ export async function eventually<T>(
     }
     signal?.throwIfAborted();
     if (left <= 0) throw new Error(`not within ${limit} ms of an idle machine: ${description}${last}`);
-    await sleep(every);
+    await sleep(every ?? Math.min(200, Math.max(20, (performance.now() - start) / 20)));
     left -= (performance.now() - began) / patience();
   }
 }
