@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
 // @ts-expect-error -- a script without types
 import { installPackages } from '../../scripts/system-package.mjs';
+import { testKafka } from '../support/kafka.js';
 import { npmEnv, run } from '../support/packed-package.js';
 import { blocksOf } from './support/blocks.js';
 import { docs, environmentOfReader, START, startedProject } from './support/getting-started.js';
@@ -32,6 +33,15 @@ const MACHINE_MINUTES = 2;
 /** `npm start` starts a RabbitMQ unless AMQP_URL is set, as it is here: 8 s on two cores, for each of the two starts. */
 const BROKER_MINUTES = (2 * 8) / 60;
 
+const install = installPackages as (packages: string[], why: string) => Promise<boolean>;
+
+/** Skips the page where there is no Kafka. */
+async function environmentOfKafka(context: Mocha.Context): Promise<NodeJS.ProcessEnv> {
+  const { brokers } = await testKafka(context);
+  await run(tmpdir(), 'kcat', ['-V']).catch(() => install(['kcat'], 'The guide of Kafka reads and writes with kcat'));
+  return { KAFKA_BROKERS: brokers };
+}
+
 describe('the executed pages of the documentation @slow', function () {
   this.timeout(300_000);
   let folder: string;
@@ -39,7 +49,6 @@ describe('the executed pages of the documentation @slow', function () {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'flotilla-pages-'));
-    const install = installPackages as (packages: string[], why: string) => Promise<boolean>;
     await run(folder, 'curl', ['--version']).catch(() => install(['curl'], 'Guides call an API with curl'));
     await mkdir(join(folder, 'bin'));
     await writeFile(join(folder, 'bin', 'npx'), NPX, { mode: 0o755 });
@@ -67,7 +76,9 @@ describe('the executed pages of the documentation @slow', function () {
 
   for (const name of GUIDES) {
     const page = `guides/${name}`;
-    it(`${page} continues with the project of ${START}`, async () => {
+    it(`${page} continues with the project of ${START}`, async function () {
+      const text = await readFile(new URL(page, docs), 'utf8');
+      const more = text.includes('KAFKA_BROKERS') ? await environmentOfKafka(this) : {};
       const { project } = await startedProject();
       const copy = join(folder, name);
       await mkdir(copy);
@@ -75,12 +86,15 @@ describe('the executed pages of the documentation @slow', function () {
         if (!NOT_COPIED.has(entry)) await cp(join(project, entry), join(copy, entry), { recursive: true });
       }
       const [from, to] = [join(project, 'node_modules'), join(copy, 'node_modules')];
-      const text = await readFile(new URL(page, docs), 'utf8');
       // npm would install through the link, into the project of getting-started
       if (text.includes('npm install')) await cp(from, to, { recursive: true, verbatimSymlinks: true });
       else await symlink(from, to);
       const blocks = blocksOf(text);
-      const env = { ...(await environmentOfReader()), PATH: [join(folder, 'bin'), npmEnv.PATH].join(delimiter) };
+      const env = {
+        ...(await environmentOfReader()),
+        ...more,
+        PATH: [join(folder, 'bin'), npmEnv.PATH].join(delimiter),
+      };
       executed.push({ page, project: await runPage(blocks, { cwd: copy, env }), blocks });
     });
   }
