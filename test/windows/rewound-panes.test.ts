@@ -32,6 +32,15 @@ describe('windows after a rewind', () => {
     await processor.flush();
   };
 
+  it('are none while no window is closed', async () => {
+    await open(0);
+    const rewound = await rewindWindows({
+      ...{ store, definition, to: BEGIN, dryRun: true, deriveId: derivedId, now: () => NOW, who: 'test' },
+      history: async function* () {},
+    });
+    expect(rewound).to.include({ until: undefined, windows: 0, changed: 0 });
+  });
+
   it('do not continue with the panes that an idle computation has in memory', async () => {
     const processor = await open(0);
     await apply(processor, 1, taken(1, 0));

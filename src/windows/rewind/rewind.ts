@@ -46,9 +46,9 @@ export interface WindowDifference {
 export interface Rewound {
   name: string;
   version: number;
-  /** The windows from this time to that one, in milliseconds since the epoch. */
+  /** The windows from this time to that one, in milliseconds since the epoch; `until` is undefined if none is closed. */
   from: number;
-  until: number;
+  until: number | undefined;
   /** The events in the recounted windows. */
   events: number;
   windows: number;
@@ -102,7 +102,8 @@ async function compareAndEmit(options: RewindOptions, recount: Recount, row: Win
   const emitted = dryRun ? 0 : await emitAll(options, { recount, row, differences, watermark });
   const of = (kind: WindowDifference['kind']) => differences.filter((each) => each.kind === kind).length;
   return {
-    ...{ name: definition.name, version: definition.version, from: to, until, events: recount.events, windows },
+    ...{ name: definition.name, version: definition.version, from: to },
+    ...{ until: Number.isFinite(until) ? until : undefined, events: recount.events, windows },
     ...{ changed: of('changed'), added: of('added'), absent: of('absent'), emitted },
     sample: differences
       .slice(0, MAX_SAMPLE)

@@ -68,8 +68,10 @@ async function runRewind(name: string, { to, dryRun = false, json = false }: Fla
       who: `${hostname()}:${process.pid}:${newId()}`,
     });
   });
-  if (json) context.printJson({ ...rewound, from: timeOf(rewound.from), until: timeOf(rewound.until) }, 2);
-  else for (const line of linesOf(rewound, dryRun)) context.print(line);
+  if (json) {
+    const until = rewound.until === undefined ? null : timeOf(rewound.until);
+    context.printJson({ ...rewound, from: timeOf(rewound.from), until }, 2);
+  } else for (const line of linesOf(rewound, dryRun)) context.print(line);
 }
 
 type HistoryOptions = Pick<LogHistoryOptions, 'definition' | 'from' | 'signal'> & { store: Store };
