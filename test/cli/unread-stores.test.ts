@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as events from '../../src/cli/commands/events/index.js';
@@ -15,6 +16,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { journeys, tripCommands, tripSaga } from '../sagas/support/trip.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { runCommand } from '../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
@@ -75,11 +77,17 @@ describe('commands when a store is not on this machine', function () {
   let place: FleetPlace;
   let folder: string;
   let env: NodeJS.ProcessEnv;
-  beforeEach(async () => {
+  before(async () => {
     place = await openFleetPlace();
     ({ folder, env } = place);
+    await run('topology', 'apply');
   });
-  afterEach(() => place.remove());
+  after(() => place.remove());
+  // each test has stores of its own, beside the queues of all
+  beforeEach(async () => {
+    folder = await mkdtemp(join(place.folder, 'stores-'));
+    env = { ...place.env, DATA_DIR: folder };
+  });
 
   const run = (...args: string[]) =>
     runCommand(
@@ -93,7 +101,7 @@ describe('commands when a store is not on this machine', function () {
     );
   const make = async (...services: string[]) => {
     for (const service of services) {
-      const store = await place.openStore(service);
+      const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
       if (service === 'ops') {
         await migrateDeadLetters(store);
         await storeDeadLetter(store, letter, 0);
@@ -127,7 +135,6 @@ describe('commands when a store is not on this machine', function () {
   for (const [args, missing, unread] of rows) {
     it(`print the available data, name ${unread.join(' and ')}, and exit with 1: ${args.join(' ')}`, async () => {
       await make(...allBut(...missing));
-      await run('topology', 'apply');
       const shown = await run(...args, '--json');
       expect(shown.code).to.equal(1);
       expect(JSON.parse(shown.out), args.join(' ')).to.deep.include({ unread });
@@ -168,7 +175,6 @@ describe('commands when a store is not on this machine', function () {
 
   it('replay dead letters anyway, and print the checks that were skipped', async () => {
     await make('ops');
-    await run('topology', 'apply');
     const { code, out, said } = await run('dead', 'replay', '--all', '--json');
     expect(code).to.equal(0);
     expect(JSON.parse(out)).to.deep.include({ total: 1, unread: ['core', 'services'] });
