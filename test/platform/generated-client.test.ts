@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createClient as generate } from '@hey-api/openapi-ts';
 import { expect } from 'chai';
 import { build } from 'esbuild';
-import ts from 'typescript';
+import { run } from '../support/packed-package.js';
 import { startShop, type Shop } from './support/shop.js';
+
+/** TypeScript 7: a fifth of the processor time of 6. */
+const tsc = fileURLToPath(new URL('../../node_modules/typescript-native/bin/tsc', import.meta.url));
 
 /** A program that uses the generated client; every result has the types of the document. */
 const PROGRAM = `
@@ -71,24 +74,11 @@ describe('a client generated from openapi.json', () => {
   });
   after(() => shop.close());
 
-  it('compiles under strict types', () => {
-    const options: ts.CompilerOptions = {
-      strict: true,
-      noEmit: true,
-      skipLibCheck: true,
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      lib: ['lib.es2023.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
-      types: [],
-    };
-    const diagnostics = ts.getPreEmitDiagnostics(ts.createProgram([program], options));
-    const host = {
-      getCanonicalFileName: (name: string) => name,
-      getCurrentDirectory: () => shop.folder,
-      getNewLine: () => '\n',
-    };
-    expect(ts.formatDiagnostics(diagnostics, host)).to.equal('');
+  it('compiles under strict types', async function () {
+    this.timeout(60_000);
+    const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022'];
+    const modules = ['--module', 'nodenext', '--lib', 'es2023,dom,dom.iterable'];
+    expect(await run(shop.folder, process.execPath, [tsc, ...options, ...modules, program])).to.equal('');
   });
 
   it('creates a user, places an order once, follows it until it is shipped and reads its history', async () => {
@@ -103,10 +93,10 @@ describe('a client generated from openapi.json', () => {
       outfile: compiled,
       logLevel: 'error',
     });
-    const { run } = (await import(pathToFileURL(compiled).href)) as {
+    const client = (await import(pathToFileURL(compiled).href)) as {
       run: (baseUrl: string, progress: () => Promise<unknown>) => Promise<Outcome>;
     };
-    const { types, location, ...outcome } = await run(api.url, shop.step);
+    const { types, location, ...outcome } = await client.run(api.url, shop.step);
     expect(outcome).to.deep.equal({
       total: 2500,
       same: true,
