@@ -20,6 +20,7 @@ const RUNS = [
   ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
   ['chaos'],
   ['docs', 'project/package.test'], // both need the packed package
+  ['kafka', 'windows'], // the files of kafka share one node, and wait for it most of the time
   ['worker'],
   ['supervisor', 'documents'],
   ['platform', 'workers', 'testing'],
@@ -28,7 +29,6 @@ const RUNS = [
   ['dead-letters', 'replay'],
   ['store', 'contract', 'projections', 'sagas'],
   ['outbox', 'event-log', 'journal'],
-  ['kafka', 'windows'], // the files of kafka share one node
 ];
 
 /** Returns the test files of each run of the whole suite, in the order of the prefixes. */
