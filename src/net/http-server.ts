@@ -29,7 +29,7 @@ const DEFAULTS: ServerLimits = {
 };
 
 /** Interval at which Node.js checks for slow connections. */
-const CHECK_INTERVAL_MS = 1_000;
+const CHECK_INTERVAL_MS = 5_000;
 
 /** Creates an HTTP server with limits for its clients: a slow request is answered with 408 and its connection
  *  closed. The caller calls `listen`. */

@@ -35,7 +35,7 @@ export interface RelaySessionOptions {
 }
 
 /** Maximum wait for a notification; a safety net only. */
-const LONGEST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 5_000;
 
 /** The relay's work while this process holds the lease: reads stored events after the checkpoint, keeps a window of
  *  them in flight, and moves the checkpoint past contiguous confirmed events. */

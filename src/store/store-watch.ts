@@ -1,4 +1,5 @@
-import { sleep } from '../concurrency/sleep.js';
+import { alignedInterval } from '../concurrency/aligned-interval.js';
+import { aborted } from '../concurrency/aborted.js';
 import { errors, messageOf } from '../errors.js';
 import { FaultLogs } from '../telemetry/fault-log.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -48,10 +49,12 @@ export class StoreWatch {
   /** Evaluates until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { interval = 1_000 } = this.options;
-    while (!signal.aborted) {
+    this.#evaluate();
+    const stop = alignedInterval(interval, () => {
       this.#evaluate();
-      await sleep(interval, signal);
-    }
+    });
+    await aborted(signal);
+    stop();
     await this.#probe;
   }
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { alignedInterval } from '../../concurrency/aligned-interval.js';
 import { FlotillaError, hasCode } from '../../errors.js';
 import { storeError } from './sqlite-errors.js';
 
@@ -12,7 +13,7 @@ export class FileGuard {
   failure: FlotillaError | undefined;
   readonly #files: readonly string[];
   #identities: readonly (string | undefined)[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #stopChecking: (() => void) | undefined;
 
   constructor(
     private readonly path: string,
@@ -31,17 +32,17 @@ export class FileGuard {
   start(before: string | undefined): void {
     this.#identities = this.#files.map(identityOf);
     if (before !== undefined && before !== EMPTY && before !== this.#identities[0]) throw this.fail(moved(this.path));
-    this.#timer = setInterval(() => {
+    this.#stopChecking = alignedInterval(CHECK_INTERVAL_MS, () => {
       try {
         this.check();
       } catch {
         // recorded in `failure` and reported by `onFailure`
       }
-    }, CHECK_INTERVAL_MS).unref();
+    });
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopChecking?.();
   }
 
   /** Called before a commit is acknowledged; takes 12 µs. Throws `store.moved`, or the earlier finding. */

@@ -1,3 +1,4 @@
+import { alignedInterval } from '../../concurrency/aligned-interval.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ConsumptionGate } from './gate.js';
 
@@ -19,7 +20,7 @@ export function pauseWhileRelayLags(
 ): () => void {
   if (relay === undefined) return () => undefined;
   let paused = false;
-  const timer = setInterval(() => {
+  return alignedInterval(POLL_INTERVAL_MS, () => {
     if (!paused && relay.lag > relay.maxLag) {
       paused = true;
       logger.warn(`${relay.lag} events wait to be published; consuming paused`);
@@ -29,7 +30,5 @@ export function pauseWhileRelayLags(
       logger.warn(`${relay.lag} events wait to be published; consuming resumed`);
       void gate.resume('relay');
     }
-  }, POLL_INTERVAL_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+  });
 }
