@@ -33,8 +33,9 @@ export interface LeaderOptions {
 
 /** As long as the longest delay between two attempts, so that repeated failures are one fault. */
 const STABLE_AFTER_MS = 5_000;
-/** Milliseconds between two checks of the lock, which takes 0.2 ms. */
-const LOCK_CHECK_INTERVAL_MS = 150;
+/** Milliseconds between two checks of the lock: most of what a waiting process does, and half of the time in which the next
+ *  event must be published after the end of the holder. */
+const LOCK_CHECK_INTERVAL_MS = 250;
 
 /** Runs `work` in at most one of the calling processes until it has succeeded once in this one, then gives the lease up: a
  *  lease for which no process competes is not vacant. Resolves also when `signal` aborts. */
@@ -101,7 +102,9 @@ export async function runAsLeader(
  *  Resolves with that lock. */
 async function standBy(options: LeaderOptions): Promise<LeaseLock | undefined> {
   const { store, name, ttl, locked = false, clock = systemClock, random = Math.random, signal } = options;
-  const deadline = clock.elapsed() + (ttl / 5) * (0.5 + random() / 2);
+  // with a lock, an attempt finds only the end of a lease whose holder is suspended
+  const longest = locked ? ttl / 2 : ttl / 5;
+  const deadline = clock.elapsed() + longest * (0.5 + random() / 2);
   for (;;) {
     const left = deadline - clock.elapsed();
     if (left <= 0 || signal.aborted) return undefined;
