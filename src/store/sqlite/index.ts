@@ -17,7 +17,7 @@ import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
 import { LAST_RESORT_PAGES, WalCheckpoints } from './write/wal-checkpoints.js';
-import { walHints } from './write/wal-hints.js';
+import { NewsFile } from './write/news-file.js';
 import { openWal, WalSync } from './write/wal-sync.js';
 import { WriteLock } from './write/write-lock.js';
 import { Writer } from './write/writer.js';
@@ -79,6 +79,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       watch.othersCommitted();
     });
     const state = new StateReader(db);
+    const news = new NewsFile(path, logger);
     const watch = new CommitWatch({
       mark: () => `${writer.history.head()} ${state.nextTimer() ?? ''}`,
       notices: (topic) => state.checkpoint(noticesOf(topic)),
@@ -92,7 +93,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         }
       },
       interval: limits.pollInterval ?? 50,
-      hints: (onHint, onEnd) => walHints(path, onHint, onEnd, logger),
+      hints: (onHint, onEnd) => news.watch(onHint, onEnd),
     });
     const pages = db.prepare<unknown[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)');
     const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
@@ -119,8 +120,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       guard,
       logger,
       onCommitted: (isNotable) => {
-        watch.committed();
         checkpoints.committed();
+        if (isNotable || writer.notified.size > 0) {
+          watch.announced();
+          news.announce();
+        }
         if (isNotable) watch.notify();
         for (const topic of writer.notified) watch.notify(topic);
       },
@@ -143,7 +147,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       locks: new LeaseLocks(path, logger),
       read,
       size,
-      stop: () => guard.stop(),
+      stop: () => {
+        guard.stop();
+        news.close();
+      },
     });
   } catch (error) {
     await log?.close();

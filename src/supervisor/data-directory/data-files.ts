@@ -47,7 +47,7 @@ const names: Names = {
   sandbox: { [`sandbox\\.db${SQLITE}`]: 'file' },
   'rabbitmq(-[^-/]+-\\d{8}T\\d{6})?': node,
 };
-const STORE = new RegExp(`^(${SERVICE})(\\.archive)?\\.db(${SQLITE}|-relay-lock)$`);
+const STORE = new RegExp(`^(${SERVICE})(\\.archive)?\\.db(${SQLITE}|-relay-lock|-news)$`);
 
 /** The contents of a data directory; empty if it does not exist. `broker: false` omits the files of the private broker,
  *  which can be thousands. */

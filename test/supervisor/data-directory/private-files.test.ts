@@ -32,7 +32,12 @@ describe('the files of a fleet', () => {
     const umask = process.umask(0);
     try {
       const store = await openSqliteStore({ service: 'core', path: join(dataDir, 'sub', 'core.db') });
-      expect(readdirSync(join(dataDir, 'sub')).sort()).to.deep.equal(['core.db', 'core.db-shm', 'core.db-wal']);
+      expect(readdirSync(join(dataDir, 'sub')).sort()).to.deep.equal([
+        'core.db',
+        'core.db-news',
+        'core.db-shm',
+        'core.db-wal',
+      ]);
       expect(readable(dataDir)).to.deep.equal([]);
       await store.close();
     } finally {

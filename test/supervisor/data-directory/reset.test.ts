@@ -41,6 +41,7 @@ describe('reset', () => {
     expect(own.map(({ name }) => name)).to.deep.equal([
       'core.archive.db',
       'core.db',
+      'core.db-news',
       'fleet.json',
       'rabbitmq',
       'rabbitmq-3.10.8-20261128T101112',

@@ -1,12 +1,8 @@
+import { alignedInterval } from '../../../concurrency/aligned-interval.js';
 import { Listeners } from '../../listeners.js';
 
-/** Milliseconds from a hint to the first poll, and between the next ones: another process has written to the log, but
- *  may not have ended its commit. */
-const POLL_DELAYS_AFTER_HINT_MS = [1, 4, 16, 64];
-/** A hint starts the delays again where the next one is longer. */
-const SHORT_DELAYS = 3;
-/** Milliseconds from a hint of this process's own commit to a poll: a commit of another process at the same time has no
- *  hint of its own. */
+/** Milliseconds from a hint of this process's own commit to a poll: the system may report a commit of another process at the
+ *  same time by the same hint. */
 const POLL_DELAY_AFTER_OWN_MS = 20;
 /** While the system reports commits, polls without a hint are only a safety net and so many times rarer. */
 const SAFETY_FACTOR = 20;
@@ -23,22 +19,21 @@ export interface CommitWatchOptions {
   poll: () => void;
   /** Milliseconds between polls if the system reports no commits. */
   interval: number;
-  /** Registers a callback for possible commits of other processes, and one for the end of these reports; returns a
-   *  function that unregisters them. */
+  /** Registers a callback for announced commits, of any process, and one for the end of these reports; returns a function
+   *  that unregisters them. */
   hints: (onHint: () => void, onEnd: () => void) => () => void;
 }
 
 /** Notifies listeners of new events and timers, and of topics: of this process's commits immediately, of other processes'
- *  shortly after a hint, or within the poll interval. Polls only while there are listeners, and does not keep the process
+ *  at a hint, or within the poll interval. Polls only while there are listeners, and does not keep the process
  *  alive. */
 export class CommitWatch {
   readonly #listeners = new Listeners();
   #stopPolling: (() => void) | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
-  #step = 0;
-  #hinted = false;
-  /** Whether this process has committed since the last hint. */
-  #committed = false;
+  #immediate: NodeJS.Immediate | undefined;
+  /** Whether this process has announced a commit since the last hint. */
+  #announced = false;
   readonly #marks = new Map<string, string>();
 
   constructor(private readonly options: CommitWatchOptions) {
@@ -61,9 +56,9 @@ export class CommitWatch {
     this.#stopPolling = undefined;
   }
 
-  /** Called after this process has committed. */
-  committed(): void {
-    this.#committed = true;
+  /** Called when this process announces a commit. */
+  announced(): void {
+    this.#announced = true;
   }
 
   /** Called after another process has committed, possibly without events. */
@@ -88,58 +83,34 @@ export class CommitWatch {
 
   #startPolling(): () => void {
     const { poll, interval, hints } = this.options;
-    let timer = setInterval(poll, interval * SAFETY_FACTOR).unref();
+    let stopTimer = alignedInterval(interval * SAFETY_FACTOR, poll);
     const onHint = () => {
-      const isOwn = this.#committed;
-      this.#committed = false;
-      if (isOwn && this.#pollTimer !== undefined) return;
-      if (isOwn) this.#pollOnce();
-      else this.#pollAfterHint();
+      const isOwn = this.#announced;
+      this.#announced = false;
+      if (isOwn) this.#pollTimer ??= setTimeout(() => this.#poll(), POLL_DELAY_AFTER_OWN_MS).unref();
+      else this.#immediate ??= setImmediate(() => this.#poll()).unref();
     };
     const onEnd = () => {
-      clearInterval(timer);
-      timer = setInterval(poll, interval).unref();
+      stopTimer();
+      stopTimer = alignedInterval(interval, poll);
     };
     const stopHints = hints(onHint, onEnd);
     return () => {
       stopHints();
-      clearInterval(timer);
-      clearTimeout(this.#pollTimer);
-      this.#pollTimer = undefined;
+      stopTimer();
+      this.#clearPoll();
     };
   }
 
-  #pollOnce(): void {
-    this.#step = Infinity;
-    this.#pollTimer = setTimeout(() => {
-      this.#pollTimer = undefined;
-      this.options.poll();
-    }, POLL_DELAY_AFTER_OWN_MS).unref();
+  #poll(): void {
+    this.#clearPoll();
+    this.options.poll();
   }
 
-  #pollAfterHint(): void {
-    this.#hinted = true;
-    if (this.#pollTimer !== undefined && this.#step < SHORT_DELAYS) return;
+  #clearPoll(): void {
     clearTimeout(this.#pollTimer);
-    this.#pollSoon();
-  }
-
-  /** Runs one series of polls at a time: hints of a busy process arrive faster than the series ends. */
-  #pollSoon(step = 0): void {
-    if (step === 0) this.#hinted = false;
-    if (step >= SHORT_DELAYS && this.#hinted) {
-      this.#pollSoon();
-      return;
-    }
-    this.#step = step;
-    const delay = POLL_DELAYS_AFTER_HINT_MS[step];
-    if (delay === undefined) {
-      this.#pollTimer = undefined;
-      return;
-    }
-    this.#pollTimer = setTimeout(() => {
-      this.options.poll();
-      this.#pollSoon(step + 1);
-    }, delay).unref();
+    clearImmediate(this.#immediate);
+    this.#pollTimer = undefined;
+    this.#immediate = undefined;
   }
 }
