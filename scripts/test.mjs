@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureChromium } from './chromium.mjs';
@@ -31,7 +32,9 @@ try {
   if (!unit && isAboutPages) await ensureChromium('The pages of the API are tested in a browser');
   const isAboutKafka = given.length === 0 || given.some((argument) => argument.startsWith('test/kafka'));
   if (!unit && isAboutKafka) await ensureKafka('Tests on Kafka need a broker');
-  const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+  // with the options of node that bin/mocha.js reads from .mocharc.cjs, and starts a second process with
+  const { 'node-option': nodeOptions } = createRequire(import.meta.url)('../.mocharc.cjs');
+  const mocha = [...nodeOptions.map((option) => `--${option}`), join(root, 'node_modules/mocha/lib/cli/cli.js')];
   const cores = Math.min(3, availableParallelism());
   // a run with a broker waits for half of its time, which leaves processor time to others
   const lanes = Math.min(5, availableParallelism() + 3);
@@ -46,16 +49,13 @@ try {
     const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
     process.exitCode = inLanes
       ? await interruptible((signal) =>
-          testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores, signal }),
+          testInLanes(process.execPath, [...mocha, ...noSlow], { runs, lanes: cores, signal }),
         )
       : await testInOne(mocha, [...files, ...noSlow, ...options], coverage);
   } else {
     process.exitCode = inLanes
       ? await interruptible((signal) =>
-          withShared(
-            (env) => testInLanes(process.execPath, [mocha], { runs: runsOfAll(), lanes, env, signal }),
-            signal,
-          ),
+          withShared((env) => testInLanes(process.execPath, mocha, { runs: runsOfAll(), lanes, env, signal }), signal),
         )
       : await testInOne(mocha, given, coverage);
   }
@@ -75,5 +75,7 @@ function testInOne(mocha, wanted, coverage) {
     '--reporter=text-summary',
     '--reporter=html',
   ];
-  return attached(process.execPath, [...(coverage ? [...c8, process.execPath] : []), mocha, ...specs], { cwd: root });
+  return attached(process.execPath, [...(coverage ? [...c8, process.execPath] : []), ...mocha, ...specs], {
+    cwd: root,
+  });
 }
