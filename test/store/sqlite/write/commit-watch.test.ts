@@ -1,4 +1,5 @@
 import { watch } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { expect } from 'chai';
 import { createEvent, originContext } from '../../../../src/events/create.js';
@@ -61,6 +62,17 @@ describe('the commit watch of a SQLite store', () => {
       watching.close();
       stop();
     }
+  });
+
+  it('finds commits that were not announced, as of a process that was killed after its commit', async () => {
+    const one = await temp.open({ limits: { pollInterval: 10 } });
+    const notified = new Promise<void>((resolve) => one.onAppend(resolve));
+    await rm(newsPathOf(temp.path)); // the other store announces in another file
+    const other = await temp.open();
+    await other.append('job/1', 'none', [
+      createEvent(shop.definitions, 'job.begun', { n: 1 }, originContext({ source: 'test', subject: 'job/1' })),
+    ]);
+    await notified;
   });
 
   it('reports timers, of this store and of other ones', async () => {
