@@ -29,9 +29,14 @@ describe('a set of the ids of events', () => {
       const [source = '', ...id] = each.split(' ');
       expect(set.has(Number(source), id.join(' ')), each).to.equal(true);
     }
+    const [first = ''] = [...known];
     for (let n = 0; n < 2_000; n += 1) {
       const id = forms[n % forms.length]?.() ?? '';
       for (const source of [1, 2, 3, 4]) expect(set.has(source, id)).to.equal(known.has(`${source} ${id}`));
     }
+    set.clear();
+    expect(set.size).to.equal(0);
+    const [source = '', ...id] = first.split(' ');
+    expect(set.has(Number(source), id.join(' '))).to.equal(false);
   });
 });

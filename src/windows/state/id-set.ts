@@ -37,6 +37,13 @@ export class IdSet {
     if (this.#uuids * WORDS * 2 > this.#slots.length) this.#grow();
   }
 
+  /** Removes all ids, and keeps the memory for others. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#uuids = 0;
+    this.#others.clear();
+  }
+
   #grow(): void {
     const grown = new Uint32Array(this.#slots.length * 2);
     for (let at = 0; at < this.#slots.length; at += WORDS) {

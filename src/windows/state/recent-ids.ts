@@ -52,8 +52,10 @@ export class RecentIds {
     const number = this.#numberOf(source);
     if (this.#newer.has(number, id) || this.#older.has(number, id)) return false;
     if (this.#newer.size >= LIMIT) {
+      const oldest = this.#older;
       this.#older = this.#newer;
-      this.#newer = new IdSet();
+      this.#newer = oldest;
+      oldest.clear();
     }
     this.#newer.add(number, id);
     (this.#added[source] ??= []).push(id);
