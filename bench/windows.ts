@@ -7,7 +7,6 @@ import { eventProperties } from '../src/broker/messages/event-properties.js';
 import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { sleep } from '../src/concurrency/sleep.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
-import { smallProcesses } from '../src/supervisor/small-processes.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { startWorker } from '../src/worker/start.js';
 import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
@@ -89,9 +88,7 @@ export const windows: Bench = async (context) => {
 };
 
 async function inProcess(fixture: string, ...args: string[]): Promise<Reported> {
-  // as `flotilla up` starts its processes
-  const env = smallProcesses(process.env);
-  const child = fork(fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url)), args, { env });
+  const child = fork(fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url)), args);
   const [reported] = (await once(child, 'message')) as [Reported];
   await once(child, 'exit');
   return reported;
