@@ -14,7 +14,8 @@ export interface FuzzResult {
   accepted: number;
   /** The refused inputs by code. */
   refused: Record<string, number>;
-  /** Microseconds of CPU time per input of at most `ORDINARY_BYTES`: 99 % needed at most this. */
+  /** Microseconds of CPU time per input of at most `ORDINARY_BYTES`, the least of three times for a slow one: 99 % needed at most
+   *  this. */
   p99: number;
   /** The same in time of the clock, which includes what other processes took. */
   p99Elapsed: number;
@@ -26,6 +27,8 @@ export interface FuzzResult {
 const ORDINARY_BYTES = 16 * 1024;
 /** Inputs before this one are not timed: the engine has not compiled the code yet. */
 const COMPILED = 1_000;
+/** Microseconds of CPU time from which an input is timed again. */
+const SLOW = 500;
 /** An error is logged and becomes a header: it may quote an input, but not repeat all of it. */
 const MAX_MESSAGE_LENGTH = 3_000;
 
@@ -70,13 +73,15 @@ export function fuzzDecode(
   for (let n = 0; n < count; n++) {
     const { kind, message } = hostileMessage(events, randomFrom(seed + n));
     try {
-      const began = performance.now();
-      const cpu = process.cpuUsage();
-      const outcome = outcomeOf(definitions, message);
-      const { user, system } = process.cpuUsage(cpu);
-      const milliseconds = performance.now() - began;
+      const { outcome, ...first } = timed(definitions, message);
+      let { cpu, milliseconds } = first;
+      // the garbage collector and the compiler may have run meanwhile
+      for (let more = 0; more < 2 && cpu > SLOW; more += 1) {
+        const again = timed(definitions, message);
+        [cpu, milliseconds] = [Math.min(cpu, again.cpu), Math.min(milliseconds, again.milliseconds)];
+      }
       if (message.body.length <= ORDINARY_BYTES && n >= COMPILED) {
-        spent.push(user + system);
+        spent.push(cpu);
         elapsed.push(milliseconds * 1000);
       }
       if (milliseconds > slowest.milliseconds) Object.assign(slowest, { milliseconds, kind });
@@ -94,6 +99,15 @@ export function fuzzDecode(
     if (n % 10_000 === 0) onProgress?.(n);
   }
   return { accepted, refused, p99: percentile(spent, 0.99), p99Elapsed: percentile(elapsed, 0.99), slowest };
+}
+
+/** Decodes a message. `cpu`: in microseconds, of all threads of the process. */
+function timed(definitions: Definitions, message: EncodedEvent) {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  const outcome = outcomeOf(definitions, message);
+  const { user, system } = process.cpuUsage(before);
+  return { outcome, cpu: user + system, milliseconds: performance.now() - began };
 }
 
 /** The event, or the reason of its refusal; any other error is thrown. */
