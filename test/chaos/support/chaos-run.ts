@@ -2,7 +2,7 @@ import { connect } from 'amqplib';
 import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { ChaosFleet, type ChaosFleetOptions } from './chaos-fleet.js';
 import { checkSums } from './check-sums.js';
-import type { Expectations } from './world.js';
+import { resultsIn, type Expectations } from './world.js';
 import { Customers } from './customers.js';
 import { randomFrom, type Random } from './random.js';
 import { workers } from './stores.js';
@@ -57,6 +57,8 @@ export async function settled(
 export async function settledForGood(run: ChaosRun, expected: Expectations = {}, limit = 60_000): Promise<void> {
   const { fleet, customers } = run;
   await settled(run, expected, limit);
+  const results = resultsIn(fleet.dataDir);
+  await settled(run, { ...expected, results }, limit);
   await eventually('the queues are empty', async () => (await waiting(fleet)).length === 0).catch(
     async (error: unknown) => {
       throw new Error(`${String(error)}: ${(await waiting(fleet)).join(', ')}`);
@@ -67,7 +69,7 @@ export async function settledForGood(run: ChaosRun, expected: Expectations = {},
   const wrong = [
     ...late.map((role) => `${role} did not end in good order`),
     ...left.map((queue) => `left behind: ${queue}`),
-    ...checkSums(fleet.dataDir, customers.promised, expected),
+    ...checkSums(fleet.dataDir, customers.promised, { ...expected, results }),
   ];
   if (wrong.length > 0) throw new Error(`after the end:\n- ${wrong.join('\n- ')}`);
 }

@@ -80,7 +80,7 @@ const REFUSED: readonly Token[] = ['tok_declined', 'tok_unheard_of'];
 
 /** Every stored event was handled by, or dead-lettered for, each worker that accepts it; workers have handled no other
  *  events. */
-function checkDelivery({ stores, events, deadLetters }: World): string[] {
+function checkDelivery({ stores, events, deadLetters, isOptional }: World): string[] {
   const dead = new Set(deadLetters.map(({ worker, event_id }) => `${worker} ${event_id}`));
   return workers.flatMap((worker) => {
     const inbox = stores.inbox(worker);
@@ -88,7 +88,9 @@ function checkDelivery({ stores, events, deadLetters }: World): string[] {
     const known = new Set(due.map(inboxName));
     return [
       ...due
-        .filter((event) => !inbox.has(inboxName(event)) && !dead.has(`${worker.name} ${event.id}`))
+        .filter(
+          (event) => !isOptional(event) && !inbox.has(inboxName(event)) && !dead.has(`${worker.name} ${event.id}`),
+        )
         .map(({ type, subject, service }) => `${worker.name} has not handled ${type} of ${subject} from ${service}`),
       ...[...inbox]
         .filter((name) => !known.has(name))
@@ -99,7 +101,7 @@ function checkDelivery({ stores, events, deadLetters }: World): string[] {
 
 /** The journal contains every stored event once, and no other events of these services; other services may have
  *  published. */
-function checkJournal({ stores, events }: World): string[] {
+function checkJournal({ stores, events, isOptional }: World): string[] {
   const kept = stores.rows<{ source: string; id: string }>('journal', 'SELECT source, id FROM journal_events');
   const wanted = new Map(events.map((event) => [inboxName(event), event]));
   const seen = new Map<string, number>();
@@ -109,7 +111,7 @@ function checkJournal({ stores, events }: World): string[] {
   }
   return [
     ...[...wanted]
-      .filter(([name]) => !seen.has(name))
+      .filter(([name, event]) => !seen.has(name) && !isOptional(event))
       .map(([, { type, subject, service }]) => `the journal has not ${type} of ${subject} from ${service}`),
     ...kept
       .filter(({ source, id }) => services.includes(source) && !wanted.has(inboxName({ service: source, id })))

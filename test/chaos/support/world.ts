@@ -1,7 +1,7 @@
 import { isOrchestrated, type Fulfilment } from '../../../platform/orders/fulfilment/fulfilment.js';
 import type { Promised } from './customers.js';
 import { readSagas, type SagaHistory } from './sagas.js';
-import { services, type Event, type Stores } from './stores.js';
+import { services, Stores, workers, type Event } from './stores.js';
 
 export interface DeadLetter {
   id: string;
@@ -18,6 +18,9 @@ export interface Expectations {
   mayBeDead?: (deadLetter: DeadLetter) => boolean;
   /** Whether a saga may have timed out, so that its order ended for that reason. @default false */
   mayTimeOut?: boolean;
+  /** The ids of the results of windows that must have been delivered: further ones are emitted by the clock, also while the
+   *  fleet stops. @default all */
+  results?: ReadonlySet<string>;
 }
 
 /** The initial stock. */
@@ -37,16 +40,34 @@ export interface World {
   deadLetters: DeadLetter[];
   mayBeDead: (deadLetter: DeadLetter) => boolean;
   mayTimeOut: boolean;
+  /** Whether an event need not have been delivered. */
+  isOptional: (event: Event) => boolean;
   statuses: Map<string, string>;
   /** The fulfilment mode of each order, as recorded in its events. */
   fulfilments: Map<string, Fulfilment>;
   sagas: Map<string, SagaHistory>;
 }
 
+/** The ids of the results of windows in the stores of a fleet. */
+export function resultsIn(dataDir: string): ReadonlySet<string> {
+  const stores = new Stores(dataDir);
+  try {
+    return new Set(services.flatMap((service) => stores.events(service).filter(isResult)).map(({ id }) => id));
+  } finally {
+    stores.close();
+  }
+}
+
+const resultTypes = new Set(workers.flatMap(({ windows }) => windows.map(({ emits }) => emits)));
+
+function isResult({ type }: Event): boolean {
+  return resultTypes.has(type);
+}
+
 export function readWorld(
   stores: Stores,
   promised: Promised,
-  { mayBeDead = () => false, mayTimeOut = false }: Expectations,
+  { mayBeDead = () => false, mayTimeOut = false, results }: Expectations,
 ): World {
   const events = services.flatMap((service) => stores.events(service));
   const statuses = new Map<string, string>();
@@ -64,7 +85,8 @@ export function readWorld(
     'SELECT id, worker, event_id, type, subject, code, state FROM dead_letters',
   );
   const sagas = readSagas(events);
-  return { stores, promised, events, deadLetters, mayBeDead, mayTimeOut, statuses, fulfilments, sagas };
+  const isOptional = (event: Event) => results !== undefined && isResult(event) && !results.has(event.id);
+  return { stores, promised, events, deadLetters, mayBeDead, mayTimeOut, isOptional, statuses, fulfilments, sagas };
 }
 
 /** One sentence for each pair of different values. */
