@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import { avoidNegativeTimeouts } from './kafkajs-timeouts.js';
+import { avoidNeedlessTimers } from './kafkajs-timers.js';
 import type { KafkaConnection } from './connection.js';
 import type { KafkaClient } from './kafka-client.js';
 import { clientOf, type Dialect } from './kafkajs-client.js';
@@ -18,7 +18,7 @@ const RETRY = { initialRetryTime: 20, maxRetryTime: 1_000, retries: 8 };
 
 async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> {
   const { default: kafkajs } = await import('kafkajs').catch(missing('kafkajs'));
-  avoidNegativeTimeouts();
+  avoidNeedlessTimers();
   const { logger } = connection;
   const Kafka = kafkajs.Kafka as unknown as KafkaConstructor;
   const kafka = new Kafka({

@@ -3,16 +3,17 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 interface RequestQueue {
-  prototype: { throttledUntil: number; scheduleCheckPendingRequests: () => void };
+  prototype: { pending: unknown[]; scheduleCheckPendingRequests: () => void };
 }
 
 const require = createRequire(import.meta.url);
 let isDone = false;
 
-/** KafkaJS starts a timer with a negative time for each connection that Kafka has never throttled. Node.js 24 and newer then
- *  prints a warning on the terminal of every command. Its queue of requests is wrapped: such a connection was throttled
- *  until now. */
-export function avoidNegativeTimeouts(): void {
+/** KafkaJS checks the requests that wait for each connection every millisecond, also if there are none: an idle process wakes up
+ *  a thousand times a second. Its timer has a negative time then, for which Node.js 24 and newer prints a warning in the
+ *  terminal of every command. Its queue of requests is wrapped: without one that waits there is no timer. The next request that
+ *  waits starts one. */
+export function avoidNeedlessTimers(): void {
   if (isDone) return;
   isDone = true;
   const path = join(dirname(require.resolve('kafkajs')), 'src', 'network', 'requestQueue', 'index.js');
@@ -20,7 +21,6 @@ export function avoidNegativeTimeouts(): void {
   const { prototype } = require(path) as RequestQueue;
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue['prototype']) {
-    this.throttledUntil = Math.max(this.throttledUntil, Date.now());
-    schedule.call(this);
+    if (this.pending.length > 0) schedule.call(this);
   };
 }
