@@ -2,7 +2,14 @@ import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
 import type { ChangeOptions, Tx } from '../store.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
-import { perform, performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
+import {
+  fail,
+  perform,
+  performStep,
+  performWork,
+  type UnitOutcome,
+  type WriteUnit,
+} from '../sqlite/write/write-unit.js';
 import { Watchdog } from '../sqlite/write/watchdog.js';
 import type { Writer } from '../sqlite/write/writer.js';
 import type { StoredEvent } from '../stored-event.js';
@@ -81,13 +88,15 @@ export class MemoryCommitter {
       const outcome = await this.#perform(unit);
       this.writer.commit();
       this.options.onCommit(this.#committed());
-      unit.change?.settle(outcome.done);
-      if (outcome.done) unit.resolve(outcome.value);
-      else unit.reject(outcome.error);
+      if (!outcome.done) {
+        fail(unit, outcome.error);
+        return;
+      }
+      unit.change?.settle(true);
+      unit.resolve(outcome.value);
     } catch (error) {
       this.writer.rollback();
-      unit.change?.settle(false);
-      unit.reject(storeError(error));
+      fail(unit, storeError(error));
     }
   }
 

@@ -48,12 +48,12 @@ export class InboxLookups {
   }
 
   #findAll(batch: readonly Lookup[]): boolean[] {
-    return this.#view.run(() => batch.map(({ key }) => this.#isHandled(key)));
-  }
-
-  #isHandled(key: InboxKey): boolean {
-    const consumer = this.#consumerOf(consumerName(key));
-    return consumer !== undefined && this.#find.get(consumer, idKey(key.id)) !== undefined;
+    return this.#view.run(() =>
+      batch.map(({ key }) => {
+        const consumer = this.#consumerOf(consumerName(key));
+        return consumer !== undefined && this.#find.get(consumer, idKey(key.id)) !== undefined;
+      }),
+    );
   }
 
   #consumerOf(name: string): unknown {

@@ -6,7 +6,7 @@ import type { ChangeOptions, Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
-import { perform, performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
+import { fail, perform, performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
 import type { CommitLog } from './wal-sync.js';
 import { Watchdog } from './watchdog.js';
 import type { WriteLock } from './write-lock.js';
@@ -259,9 +259,4 @@ export class Committer {
     health.failed(known);
     return known;
   }
-}
-
-function fail(unit: WriteUnit, reason: unknown): void {
-  unit.change?.settle(false);
-  unit.reject(reason);
 }

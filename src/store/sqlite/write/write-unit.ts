@@ -29,6 +29,12 @@ export function perform(unit: WriteUnit, writer: Writer, watchdog: Watchdog): Un
   return { done: false, error: new FlotillaError('store.predecessor_failed') };
 }
 
+/** Rejects a unit whose writes were not made, or were rolled back. */
+export function fail(unit: WriteUnit, reason: unknown): void {
+  unit.change?.settle(false);
+  unit.reject(reason);
+}
+
 /** Performs the store's own writes. `single`: they are one statement, or leave nothing behind when they throw, so
  *  that they need no savepoint. */
 export function performStep(step: () => unknown, single: boolean) {
