@@ -1,16 +1,21 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { temporaryFolder } from './temporary-folder.mjs';
+
+/** All runs together use about 1 GB at their peak, most of it installed packages. */
+const SPACE_BYTES = 3e9;
 
 /** Calls `work` with the environment that all runs of a suite share: a RabbitMQ, because a node takes ten seconds to
- *  start and stop and each test uses separate names in it; and a cache of compiled code, because tests start hundreds
- *  of processes. Needs the compiled library. Stops the node and removes its files at the end, and when `signal` aborts
+ *  start and stop and each test uses separate names in it; a cache of compiled code, because tests start hundreds of
+ *  processes; and a folder for temporary files, in memory if possible, because each commit of a store or a queue waits
+ *  for its disk. Needs the compiled library. Stops the node and removes all files at the end, and when `signal` aborts
  *  while it starts. */
 export async function withShared(work, signal) {
-  const folder = await mkdtemp(join(tmpdir(), 'flotilla-test-'));
+  const folder = await mkdtemp(join(temporaryFolder(SPACE_BYTES), 'flotilla-test-'));
   let node;
   try {
-    const env = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
+    const env = { NODE_COMPILE_CACHE: join(folder, 'compiled'), TMPDIR: join(folder, 'tmp') };
+    await mkdir(env.TMPDIR);
     const { FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_MANAGEMENT_URL } = process.env;
     if (FLOTILLA_TEST_AMQP_URL === undefined || FLOTILLA_TEST_MANAGEMENT_URL === undefined) {
       node = await startNode(join(folder, 'rabbitmq'), signal);
