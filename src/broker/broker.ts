@@ -108,6 +108,8 @@ export interface StreamEntry {
   readonly offset: number;
   readonly exchange: string;
   readonly routingKey: string;
+  /** That of `properties`, which may be verified when they are read. */
+  readonly messageId: string | undefined;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
   /** The origin of the event; undefined if the fleet has no key. */

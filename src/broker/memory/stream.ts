@@ -129,6 +129,7 @@ export class MemoryStreamReader implements StreamReader {
       offset,
       exchange,
       routingKey,
+      messageId: properties.messageId,
       body,
       properties: { ...properties, headers: { ...properties.headers, 'x-stream-offset': offset } },
       done: () => {

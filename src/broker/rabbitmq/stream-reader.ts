@@ -41,7 +41,8 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
       }
       highest = offset;
       const { exchange, routingKey, body, properties } = delivery;
-      onEntry({ offset, exchange, routingKey, body, properties, done: () => delivery.ack() });
+      const { messageId } = properties;
+      onEntry({ offset, exchange, routingKey, messageId, body, properties, done: () => delivery.ack() });
     },
   });
   return {

@@ -1,4 +1,4 @@
-import type { Broker, Delivery, MessageOrigin, OutgoingMessage, Publisher } from '../broker.js';
+import type { Broker, Delivery, MessageOrigin, OutgoingMessage, Publisher, StreamEntry } from '../broker.js';
 import type { Fields } from '../messages/amqp-fields.js';
 import { HEADERS } from '../messages/headers.js';
 import type { FleetKeys } from './fleet-keys.js';
@@ -11,8 +11,8 @@ export type Verification = 'off' | 'warn' | 'require';
 export interface SigningOptions {
   keys: FleetKeys;
   verification: Verification;
-  /** Called for each message without a valid signature that `queue` has delivered, except with `off`. Must not
-   *  throw. */
+  /** Called for each message without a valid signature that `queue` has delivered, except with `off`; for an entry of a
+   *  stream when its origin or properties are read. Must not throw. */
   onUnsigned?: (queue: string) => void;
   /** The exchange to which devices publish, which have no key: their messages are not reported. @default none */
   devices?: string;
@@ -49,7 +49,7 @@ export function signedBroker(broker: Broker, options: SigningOptions): Broker {
     readStream: (stream, { onEntry, ...rest }) =>
       broker.readStream(stream, {
         ...rest,
-        onEntry: (entry) => onEntry({ ...entry, ...verify(entry, stream, options) }),
+        onEntry: (entry) => onEntry(new VerifiedEntry(entry, stream, options)),
       }),
   };
 }
@@ -110,6 +110,47 @@ class VerifiedDelivery implements Delivery {
 
   requeue(): void {
     this.#delivery.requeue();
+  }
+}
+
+/** Verified when its origin or properties are read: a reader that passes over an entry needs neither. */
+class VerifiedEntry implements StreamEntry {
+  readonly offset: number;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly messageId: string | undefined;
+  readonly body: Uint8Array;
+  readonly #entry: StreamEntry;
+  readonly #stream: string;
+  readonly #options: SigningOptions;
+  #verified: Verified | undefined;
+
+  constructor(entry: StreamEntry, stream: string, options: SigningOptions) {
+    this.#entry = entry;
+    this.#stream = stream;
+    this.#options = options;
+    this.offset = entry.offset;
+    this.exchange = entry.exchange;
+    this.routingKey = entry.routingKey;
+    this.messageId = entry.messageId;
+    this.body = entry.body;
+  }
+
+  get origin(): MessageOrigin {
+    return this.#verify().origin;
+  }
+
+  get properties(): StreamEntry['properties'] {
+    return this.#verify().properties;
+  }
+
+  done(): void {
+    this.#entry.done();
+  }
+
+  #verify(): Verified {
+    this.#verified ??= verify(this.#entry, this.#stream, this.#options);
+    return this.#verified;
   }
 }
 

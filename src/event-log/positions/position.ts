@@ -12,8 +12,8 @@ export interface LogPosition {
 /** The position before the first entry of a stream. */
 export const BEFORE_FIRST: LogPosition = { offset: -1, mark: '' };
 
-export function positionOf({ offset, properties, body }: StreamEntry): LogPosition {
-  return { offset, mark: properties.messageId ?? createHash('sha256').update(body).digest('hex') };
+export function positionOf({ offset, messageId, body }: StreamEntry): LogPosition {
+  return { offset, mark: messageId ?? createHash('sha256').update(body).digest('hex') };
 }
 
 /** A discontinuity, found when reading continues from a position. `gap`: entries after the position were trimmed by

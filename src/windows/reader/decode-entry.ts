@@ -19,14 +19,16 @@ export interface DecodeOptions {
   emitters?: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 }
 
-/** Reads an entry of the log as an event of the definition. An event of another type, or one that its publisher may not
- *  publish, only moves the position. */
+/** Reads an entry of the log as an event of the definition. An event of another type or with another routing key, or one
+ *  that its publisher may not publish, only moves the position. */
 export function decodeEntry(
   definition: WindowsDefinition,
   entry: StreamEntry,
   options: DecodeOptions & { failures: Failures },
 ): Incoming<LogPosition> {
   const position = positionOf(entry);
+  // most entries are of other types: they are neither parsed nor verified
+  if (!definition.foldOf.has(entry.routingKey)) return { position };
   const envelope = eventIn(entry);
   if (envelope === undefined || !definition.foldOf.has(envelope.type)) return { position };
   if (!isAccepted(entry, options)) return { position };

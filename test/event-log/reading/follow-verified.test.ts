@@ -212,6 +212,7 @@ describe('reading a log of a scripted broker', () => {
     offset,
     exchange: '',
     routingKey: '',
+    messageId: `m${offset}`,
     body: Buffer.from('x'),
     properties: { messageId: `m${offset}`, headers: {} },
     done: () => undefined,
