@@ -1,3 +1,5 @@
+import { alignedInterval } from './aligned-interval.js';
+
 /** Runs `work` once, after a number of milliseconds. Returns a function that cancels it. */
 export type StartTimer = (milliseconds: number, work: () => void) => () => void;
 
@@ -8,7 +10,8 @@ export interface Clock {
   /** Milliseconds of a monotonic clock, for durations: unlike `now`, it does not jump when the system time is set. */
   elapsed: () => number;
   after: StartTimer;
-  /** Runs `work` at an interval in milliseconds, until it is cancelled. Keeps neither a process nor a simulation running. */
+  /** Runs `work` at an interval in milliseconds, for the first time within one interval, until it is cancelled. Keeps neither a
+   *  process nor a simulation running. */
   every: StartTimer;
 }
 
@@ -20,8 +23,5 @@ export const systemClock: Clock = {
     const timer = setTimeout(work, milliseconds);
     return () => clearTimeout(timer);
   },
-  every: (milliseconds, work) => {
-    const timer = setInterval(work, milliseconds).unref();
-    return () => clearInterval(timer);
-  },
+  every: alignedInterval,
 };

@@ -14,10 +14,10 @@ describe('an aligned interval', () => {
     mock.restoreAll();
   });
 
-  const pass = (milliseconds: number) => {
-    for (let n = 0; n < milliseconds; n += 100) {
-      now += 100;
-      mock.timers.tick(100);
+  const pass = (milliseconds: number, step = 100) => {
+    for (let n = 0; n < milliseconds; n += step) {
+      now += step;
+      mock.timers.tick(step);
     }
   };
 
@@ -39,6 +39,18 @@ describe('an aligned interval', () => {
     stopOther();
     pass(2_000);
     expect(ran).to.have.length(5);
+  });
+
+  it('needs one timer, which does not drift', () => {
+    const ran: number[] = [];
+    const timers = mock.method(globalThis, 'setTimeout');
+    const ends = [1, 2].map(() => alignedInterval(1_000, () => void ran.push(now)));
+    pass(600, 1);
+    now += 37; // the process was busy
+    pass(2_000, 1);
+    expect(ran).to.deep.equal([11_000, 11_000, 12_037, 12_037, 13_000, 13_000]);
+    expect(timers.mock.callCount()).to.equal(4);
+    for (const end of ends) end();
   });
 
   it('does not begin after it was ended', () => {
