@@ -59,12 +59,16 @@ function openLockFile(path: string): LockFile {
 }
 
 function takeLock(db: Database.Database, begin: Database.Statement): LeaseLock | undefined {
+  const { stackTraceLimit } = Error;
   try {
+    Error.stackTraceLimit = 0; // the stack of the usual error would be half of the attempt
     begin.run();
   } catch (error) {
     if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return undefined;
     db.close();
     throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
   try {
     // From now on the end of a transaction keeps the lock. Earlier, processes that wait would keep shared locks, and none

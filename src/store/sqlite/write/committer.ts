@@ -134,8 +134,9 @@ export class Committer {
         continue;
       }
       await this.#commit(this.#waiting.splice(0, this.options.maxGroup));
-      await this.lock.rest();
+      if (this.#waiting.length > 0) await this.lock.rest();
     }
+    this.lock.released();
     this.#draining = undefined;
   }
 

@@ -20,6 +20,7 @@ const CONTENDED_FOR_MS = 1_000;
  */
 export class WriteLock {
   #contendedUntil = 0;
+  #releasedAt = -Infinity;
   #othersVersion: unknown;
   readonly #dataVersion: Statement;
 
@@ -37,6 +38,8 @@ export class WriteLock {
    *  immediately. */
   async take(): Promise<void> {
     const deadline = performance.now() + this.timeout;
+    const gap = this.#releasedAt + CONTENDED_GAP_MS - performance.now();
+    if (gap > 0 && this.#isContended) await setTimeout(gap);
     for (let wait = 1; ; wait = Math.min(wait * 1.5, 8)) {
       try {
         this.writer.begin();
@@ -52,9 +55,18 @@ export class WriteLock {
     this.noticeOthers();
   }
 
-  /** Yields to the event loop, and lets other processes take the lock. */
+  /** Records the end of a transaction after which no other one waits. */
+  released(): void {
+    this.#releasedAt = performance.now();
+  }
+
+  /** Yields to the event loop between two transactions, and lets other processes take the lock. */
   async rest(): Promise<void> {
-    await (performance.now() < this.#contendedUntil ? setTimeout(CONTENDED_GAP_MS) : setImmediate());
+    await (this.#isContended ? setTimeout(CONTENDED_GAP_MS) : setImmediate());
+  }
+
+  get #isContended(): boolean {
+    return performance.now() < this.#contendedUntil;
   }
 
   /** Checks whether another process has committed since the last check. */
