@@ -41,8 +41,11 @@ let tlsAgent: HttpsAgent | undefined;
  */
 export async function boundedFetch(url: string | URL, request: BoundedRequest): Promise<BoundedAnswer> {
   const { method = 'GET', timeout, maxBytes, signal } = request;
-  const limit = AbortSignal.timeout(timeout);
-  const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  const limit = new AbortController();
+  const late = () => limit.abort(new DOMException(`no answer within ${timeout} ms`, 'TimeoutError'));
+  // the timer of `AbortSignal.timeout` would wake the process after the end of the exchange
+  const timer = setTimeout(late, timeout).unref();
+  const either = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
   const address = new URL(url);
   try {
     either.throwIfAborted();
@@ -54,6 +57,8 @@ export async function boundedFetch(url: string | URL, request: BoundedRequest): 
     // the error of a request that was aborted does not contain the reason
     either.throwIfAborted();
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

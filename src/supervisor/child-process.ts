@@ -47,11 +47,11 @@ export interface ChildOptions {
   /** Milliseconds until a process that ended is restarted; doubles with each end, up to `longest`, and is reset when a
    *  process has run for `longest`. */
   backoff?: { first: number; longest: number };
-  /** Milliseconds between two checks whether the process answers. @default 10000 */
+  /** Milliseconds between two checks whether the process answers. @default 16000 */
   answerInterval?: number;
 }
 
-const ANSWER_INTERVAL_MS = 10_000;
+const ANSWER_INTERVAL_MS = 16_000;
 
 /** Exit code of a process with an invalid configuration. */
 const WRONG_USE = 2;

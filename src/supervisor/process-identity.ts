@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { sleep } from '../concurrency/sleep.js';
 import { promisify } from 'node:util';
 
@@ -12,7 +11,7 @@ const POLL_INTERVAL_MS = 50;
 export async function startOf(pid: number): Promise<string | undefined> {
   try {
     if (existsSync('/proc/self/stat')) {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       // After the command in parentheses, which may contain any character: state is field 3, start time field 22.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return fields[0] === 'Z' ? undefined : fields[19];

@@ -12,7 +12,7 @@ describe('a process that stops answering', () => {
     const unexpected = (error: Error) => lines.push({ level: 'error', message: error.message });
     const supervised = new SupervisedProcess(
       { name: 'email', program, args: ['worker', 'email'], env },
-      { logger, onChange: () => undefined, onFatal: unexpected, answerInterval: 100 },
+      { logger, onChange: () => undefined, onFatal: unexpected, answerInterval: 300 },
     );
     supervised.start();
     try {
@@ -51,7 +51,7 @@ describe('a process that stops answering', () => {
           if (supervised.ready) readyAt = performance.now();
         },
         onFatal: (error) => lines.push({ level: 'error', message: error.message }),
-        answerInterval: 100,
+        answerInterval: 300,
         backoff: { first: 10, longest: 10 },
       },
     );
