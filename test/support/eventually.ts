@@ -4,11 +4,14 @@ import { patience } from './patience.js';
 export interface EventuallyOptions {
   /** Milliseconds on an idle machine. @default 40000: less than the limit of a test, so that the probe is reported */
   limit?: number;
-  /** Milliseconds between two probes. @default a twentieth of the time that has passed, 20 to 200: a probe takes processor
-   *  time from what it waits for */
+  /** Milliseconds between two probes. @default a twentieth of the time that has passed, 20 to 200, and at least the
+   *  duration of the probe: it takes processor time from what it waits for */
   every?: number;
   signal?: AbortSignal;
 }
+
+/** The longest pause after a slow probe, in milliseconds. */
+const MAX_PAUSE = 1000;
 
 type Probe<T> = () => T | undefined | false | Promise<T | undefined | false>;
 
@@ -33,9 +36,10 @@ export async function eventually<T>(
     } catch (error) {
       last = `: ${String(error)}`;
     }
+    const took = Math.min(MAX_PAUSE, performance.now() - began);
     signal?.throwIfAborted();
     if (left <= 0) throw new Error(`not within ${limit} ms of an idle machine: ${description}${last}`);
-    await sleep(every ?? Math.min(200, Math.max(20, (performance.now() - start) / 20)));
+    await sleep(every ?? Math.max(took, 20, Math.min(200, (performance.now() - start) / 20)));
     left -= (performance.now() - began) / patience();
   }
 }

@@ -13,11 +13,11 @@ export interface Kill {
   role: string;
 }
 
-/** Each failpoint once, in a process that reaches it. Failpoints of one process follow each other: it starts once for each. */
+/** Each failpoint once, in a process that reaches it; `npm run chaos` kills at each one in every process that reaches it.
+ *  Failpoints of one process follow each other: it starts once for each. */
 export const EACH_ONCE: readonly Kill[] = [
   { point: 'store.committed', role: 'api' },
   { point: 'relay.confirmed', role: 'doers' },
-  { point: 'store.committed', role: 'doers' },
   { point: 'worker.committed', role: 'doers' },
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },
@@ -26,7 +26,6 @@ export const EACH_ONCE: readonly Kill[] = [
   { point: 'saga.advanced', role: 'talkers' },
   { point: 'journal.committed', role: 'talkers' },
   { point: 'worker.handled', role: 'readers' },
-  { point: 'worker.committed', role: 'readers' },
   { point: 'projection.applied', role: 'readers' },
   { point: 'projection.committed', role: 'readers' },
 ];

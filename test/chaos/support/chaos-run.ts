@@ -48,7 +48,7 @@ export async function settled(
     wrong = checkSums(fleet.dataDir, customers.promised, expected);
     return wrong.length === 0;
   };
-  await eventually('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
+  await eventually('the sums hold', look, { limit, every: 500 }).catch((error: unknown) => {
     throw new Error(`${String(error)}\n- ${wrong.slice(0, 40).join('\n- ')}${wrong.length > 40 ? '\n…' : ''}`);
   });
 }
