@@ -55,7 +55,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal, onResult, ...options });
       return results;
     };
-    const later = new Date(Date.now() + 60_000).toISOString();
+    const later = new Date(Date.now() + 24 * 3_600_000).toISOString();
 
     const contents: Record<string, (letter: DeadLetterMessage) => DeadLetterMessage> = {
       'another body': (letter) => ({ ...letter, body: Buffer.from('{"evil":true}') }),
