@@ -4,6 +4,7 @@ import type { DeadLetterState } from '../dead-letters/dead-letter.js';
 import { replayMessage } from '../dead-letters/operations/replay-message.js';
 import { findDeadLetter, deadLetterPage } from '../dead-letters/storage/queries.js';
 import type { EventEnvelope } from '../events/envelope.js';
+import { addressAt } from './address-at.js';
 import { eventMessage } from '../outbox/event-message.js';
 import type { Store } from '../store/store.js';
 import { readPages } from '../store/read-pages.js';
@@ -28,7 +29,7 @@ export interface UnhandledOptions {
   signal: AbortSignal;
 }
 
-/** A message for the queue of one worker. */
+/** A message for the queues of one worker. */
 export interface UnhandledMessage {
   worker: string;
   message: OutgoingMessage;
@@ -54,7 +55,7 @@ export async function* unhandledMessages(options: UnhandledOptions): AsyncGenera
           if (!definition.handlerOf.has(event.type) || deadLetters.settled.has(keyOf(name, event.id))) continue;
           if (await store.handled({ consumer: name, source: source.service, id: event.id })) continue;
           const message = eventMessage(event, '', source.service);
-          found.push({ worker: name, message: { ...message, routingKey: names.queue(name) } });
+          found.push({ worker: name, message: { ...message, ...addressAt(definition, event.type, names) } });
         }
       }
       if (found.length > 0) yield found;

@@ -5,22 +5,18 @@ import type { Names } from '../../broker/topology/topology.js';
 import { FlotillaError, hasCode } from '../../errors.js';
 import type { HistoryEntry } from '../history/history.js';
 import { formatDuration } from '../../duration.js';
-import { isOrdered } from '../../worker/definition/queues.js';
+import { addressAt } from '../address-at.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
-/** A past event as a message to the queues of one worker, not to the exchange, so that no other worker receives it. An
- *  ordered worker receives it in its partition. */
+/** A past event as a message to the queues of one worker, not to the exchange, so that no other worker receives it. */
 export function historyMessage(
   { event, body, origin = 'fleet' }: HistoryEntry,
   { worker, names, headers }: { worker: WorkerDefinition; names: Names; headers: Fields },
 ): OutgoingMessage {
   const properties = eventProperties(event);
   const queue = names.queue(worker.name);
-  const address = isOrdered(worker, event.type)
-    ? { exchange: names.ordered(worker.name), routingKey: event.type }
-    : { exchange: '', routingKey: queue };
   return {
-    ...address,
+    ...addressAt(worker, event.type, names),
     mandatory: true,
     vouch: vouchAgain(origin, queue),
     body,
