@@ -363,6 +363,11 @@ export const errors = {
     message: 'A queue has consumers',
     remedy: 'Stop the processes of the worker, and restart the keeper.',
   },
+  'topology.fleet_runs': {
+    disposal: 'reject',
+    message: 'A process of the fleet runs',
+    remedy: 'Stop all processes of the fleet, also on other machines, then run this again.',
+  },
   'topology.breaks_order': {
     disposal: 'reject',
     message: 'The worker handles messages in order, and would get earlier ones after later ones',
@@ -448,6 +453,12 @@ export const errors = {
     message: 'Messages of the worker are handled in another order than that of its definition',
     remedy:
       'Start the version with the former `ordering` until `flotilla subject list` shows no messages of the worker. Stop all of its replicas, then start this one.',
+  },
+  'worker.broker_changed': {
+    disposal: 'fatal',
+    message: 'The ordered worker has handled messages in another broker, and some may wait there',
+    remedy:
+      'Stop the fleet and run `flotilla topology refill`, which sends again what its workers have not handled. If nothing waits in the former broker: `flotilla topology refill --drained`.',
   },
   'worker.bad_definition': {
     disposal: 'fatal',

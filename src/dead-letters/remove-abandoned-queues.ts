@@ -64,7 +64,7 @@ export async function removeAbandonedQueues(
   const results: RemovedQueue[] = [];
   try {
     // expired messages of a retry queue move to the work queue, and those dropped from it to the dead letters
-    for (const holds of ['retries', 'messages', 'quarantined messages', 'dead letters'] as const) {
+    for (const holds of ['retries', 'messages', 'quarantined messages', 'marks', 'dead letters'] as const) {
       const group = queues.filter((each) => each.holds === holds);
       const moved = new Map<string, number>();
       for (const each of group) moved.set(each.queue, await empty(each, publisher, options));
@@ -91,6 +91,7 @@ async function unbindAll(queues: readonly AbandonedQueue[], { management, names 
 
 async function empty(abandoned: AbandonedQueue, publisher: Publisher, options: RemoveOptions): Promise<number> {
   if (abandoned.holds === 'dead letters') return storeDeadLetters(abandoned, options);
+  if (abandoned.holds === 'marks') return 0;
   return moveAll(abandoned, publisher, options);
 }
 
@@ -101,7 +102,7 @@ async function removeIfEmpty(
 ): Promise<Omit<RemovedQueue, 'moved'>> {
   const left = (detail: string) => ({ queue, removed: false, detail });
   const { ready = 0, consumers = 0 } = (await broker.queueDepth(queue)) ?? {};
-  if (ready > 0) return left(`it still has ${ready} messages`);
+  if (ready > 0 && holds !== 'marks') return left(`it still has ${ready} messages`);
   if (consumers > 0) return left('it has a consumer');
   const others = earlier.filter(({ queue: other, removed }) => !removed && belongsTo(other, worker, names));
   if (holds !== 'retries' && others.length > 0) return left('other queues of the worker were not removed');
@@ -117,6 +118,7 @@ function belongsTo(queue: string, worker: string, names: Names): boolean {
     queue === names.queue(worker) ||
     isPartition(queue, worker, names) ||
     queue === names.newer(worker) ||
+    queue === names.mark(worker) ||
     queue.startsWith(`${names.queue(worker)}.retry.`)
   );
 }

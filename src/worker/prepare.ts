@@ -19,6 +19,7 @@ import { workerMigrationOwner, type WorkerDefinition } from './definition/worker
 import { runBootstrap } from './handler/bootstrap.js';
 import type { Emitters } from './pipeline/context.js';
 import { migrateOrdering } from './ordering/migrate-ordering.js';
+import { requireSameBroker } from './ordering/broker-mark.js';
 import { requireSameOrder } from './ordering/require-same-order.js';
 import type { ParkingLimits } from './ordering/parking.js';
 import { quarantineMigrations } from './quarantine/quarantine-table.js';
@@ -70,6 +71,8 @@ export interface StartWorkerOptions {
   abandonAfterTimeouts?: number;
   /** @default 10,000 messages of the worker, 1,000 of a key */
   parkingLimits?: ParkingLimits;
+  /** Whether an ordered worker looks for its mark in the broker. @default true */
+  looksForMark?: boolean;
   /** Whether quarantined messages that it can read are released. @default true */
   releasesQuarantined?: boolean;
   /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */
@@ -110,7 +113,10 @@ export async function prepareWorker(
   await migrateWorker(definition, store);
   const names = namesFor(options.prefix ?? '');
   const clock = options.clock ?? systemClock;
-  if (hasQueue(definition)) await requireSameOrder(definition, { store, broker: options.broker, names, clock, logger });
+  const { broker } = options;
+  if (hasQueue(definition)) await requireSameOrder(definition, { store, broker, names, clock, logger });
+  if (definition.ordering !== undefined && options.looksForMark !== false)
+    await requireSameBroker(definition.name, { store, broker, names, clock });
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({ settings: readSettings(definition, settings), signal: ending.signal, log: logger }));

@@ -174,6 +174,7 @@ function isFor(queue: string, worker: Fields[string] | undefined): boolean {
     queue === worker ||
     queue === `${worker}.dead` ||
     queue === `${worker}.newer` ||
+    queue === `${worker}.mark` ||
     queue.startsWith(`${worker}.p`) ||
     queue.startsWith(`${worker}.retry.`)
   );

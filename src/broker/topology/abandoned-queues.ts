@@ -8,7 +8,7 @@ export interface AbandonedQueue {
   queue: string;
   /** The worker that it belonged to. */
   worker: string;
-  holds: 'messages' | 'retries' | 'quarantined messages' | 'dead letters';
+  holds: 'messages' | 'retries' | 'quarantined messages' | 'marks' | 'dead letters';
   /** `worker`: the fleet has no worker of that name with a queue. `delay`: the worker has no such retry delay. */
   missing: 'worker' | 'delay';
   /** Ready messages; null if the queue does not answer. */
@@ -60,6 +60,7 @@ function contentOf(queue: string, worker: string, names: Names): AbandonedQueue[
   if (queue === names.queue(worker) || isPartition(queue, worker, names)) return 'messages';
   if (queue === names.dead(worker)) return 'dead letters';
   if (queue === names.newer(worker)) return 'quarantined messages';
+  if (queue === names.mark(worker)) return 'marks';
   return isRetryQueue(queue, `${names.queue(worker)}.retry.`) ? 'retries' : undefined;
 }
 

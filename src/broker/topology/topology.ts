@@ -109,6 +109,8 @@ export function namesFor(prefix: string) {
     partitions: (worker: string, size: SetSize) => `${prefix}${worker}.p${size}`,
     /** The queue of one of them. */
     partition: (worker: string, size: SetSize, index: number) => `${prefix}${worker}.p${size}.${index}`,
+    /** The queue with the mark by which an ordered worker recognizes the broker in which it has handled messages. */
+    mark: (worker: string) => `${prefix}${worker}.mark`,
     /** The exchange for the messages without a slot, which are in the first partition. */
     unslotted: (worker: string, size: SetSize) => `${prefix}${worker}.p${size}.unslotted`,
     /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
@@ -123,10 +125,10 @@ export function namesFor(prefix: string) {
 export type Names = ReturnType<typeof namesFor>;
 
 /** Where a worker publishes a message that it does not handle now: to the retry queue of a delay, to its dead letters,
- *  or to its quarantine. */
-export type FailedTarget = number | 'dead' | 'newer';
+ *  or to its quarantine; and its mark. */
+export type FailedTarget = number | 'dead' | 'newer' | 'mark';
 
-/** Returns the routing key of a failed message: its retry delay, `dead` or `newer`. With the default exchange a worker
+/** Returns the routing key of a failed message: its retry delay, `dead` or `newer`; and that of a mark. With the default exchange a worker
  *  could publish to the queue of every other worker, because its permissions do not restrict the queue. */
 export function failedKey(target: FailedTarget): string {
   return typeof target === 'number' ? formatDuration(target) : target;
@@ -183,12 +185,8 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
   for (const worker of workers) {
     const queue = names.queue(worker.name);
     const delays = [...new Set(worker.retryDelays)];
-    const failed = (target: FailedTarget, destination: string): BindingSpec => ({
-      source: names.failed(worker.name),
-      destination,
-      kind: 'queue',
-      routingKey: failedKey(target),
-    });
+    const failed = (target: FailedTarget, destination: string) =>
+      failedBinding(names.failed(worker.name), target, destination);
     topology.exchanges.push({ name: names.failed(worker.name), type: 'direct' });
     topology.queues.push(
       { name: queue, arguments: work(worker.name, names) },
@@ -224,6 +222,10 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
   return topology;
 }
 
+function failedBinding(source: string, target: FailedTarget, destination: string): BindingSpec {
+  return { source, destination, kind: 'queue', routingKey: failedKey(target) };
+}
+
 /** Adds the exchange of devices. The broker acknowledges a message of a device that no queue receives, therefore it goes to
  *  the unrouted messages. Replies without a subscriber are dropped: an exchange without bindings receives them. */
 function addTelemetry(
@@ -248,13 +250,15 @@ function addTelemetry(
   );
 }
 
-/** Adds the exchange of an ordered worker, its bindings and its partitions. */
+/** Adds the exchange of an ordered worker, its bindings, its partitions and the queue with its mark. */
 function addOrdered(topology: Topology, worker: string, { patterns, partitions }: OrderedQueues, names: Names): void {
   const { exchanges, choices } = partitionsOf(worker, partitions, names);
   const destination = names.ordered(worker);
   topology.exchanges.push(...exchanges);
+  topology.queues.push({ name: names.mark(worker), arguments: quorum });
   topology.bindings.push(
     ...patterns.map((routingKey): BindingSpec => ({ source: names.work, destination, kind: 'exchange', routingKey })),
+    failedBinding(names.failed(worker), 'mark', names.mark(worker)),
   );
   topology.choices = [...(topology.choices ?? []), ...choices];
 }

@@ -64,14 +64,15 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
   const claim = names.store(service);
   const configure = [claim, names.fleetKey];
   const write = [names.events, ...workers.map(({ name }) => names.failed(name))];
+  const ordered = workers.filter((worker) => worker.ordered !== undefined);
   const read = [
     claim,
     names.fleetKey,
     ...workers.flatMap(({ name }) => [names.queue(name), names.newer(name)]),
+    ...ordered.map(({ name }) => names.mark(name)),
     ...(readsLog ? [names.log] : []),
     ...keeps.map(names.dead),
   ];
-  const ordered = workers.filter((worker) => worker.ordered !== undefined);
   return {
     user: userOf(service, prefix),
     service,

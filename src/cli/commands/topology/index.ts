@@ -6,6 +6,7 @@ import { CommandFailed } from '../../shared/failure.js';
 import { printList } from '../../shared/output/print-list.js';
 import { surplusQueues } from './abandoned.js';
 import { registerPermissions } from './permissions.js';
+import { registerRefill } from './refill.js';
 import { registerRemove } from './remove.js';
 import { registerTakeOver } from './take-over.js';
 import { withSession } from '../../shared/session.js';
@@ -32,6 +33,7 @@ export function register(program: Command, context: Context): void {
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
   registerTakeOver(topology, context);
+  registerRefill(topology, context);
   registerPermissions(topology, context);
 }
 

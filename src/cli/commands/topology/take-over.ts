@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { HeldClaim } from '../../../broker/topology/store-claim.js';
-import { consumedQueues } from '../../../broker/topology/partition-sets.js';
-import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { printList } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { refuseWhileConsumed } from '../../../runtime/operator/refuse-while-consumed.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import { claimsOf, claimStore } from '../../../runtime/stores/store-claims.js';
 import { storeNames } from '../stores/inspect.js';
@@ -33,7 +32,8 @@ async function runTakeOver(services: readonly string[], { json = false }: { json
   const known = storeNames(await context.fleet());
   for (const service of services) requireKnown('service', service, known);
   const taken = await withSession(context, async (session) => {
-    await refuseWhileConsumed(session);
+    // processes of the other fleet would continue to consume
+    await refuseWhileConsumed(session.queues().declared, await session.broker('write'), session.names);
     return takeOver(session, services.length > 0 ? services : known);
   });
   printList(context, taken, {
@@ -41,18 +41,6 @@ async function runTakeOver(services: readonly string[], { json = false }: { json
     empty: 'The stores that exist here have all claims already.',
     columns: { service: ({ service }) => service, from: ({ from }) => from ?? '-', to: ({ to }) => to },
   });
-}
-
-/** Throws `topology.in_use` if processes of the other fleet run, because they would continue to consume. */
-async function refuseWhileConsumed(session: FleetSession): Promise<void> {
-  const broker = await session.broker('write');
-  const { names } = session;
-  const { declared } = session.queues();
-  const consumed = await Promise.all(declared.map((worker) => consumedQueues(broker, worker, names)));
-  const queues = [...consumed.flat(), ...declared.map(({ name }) => names.dead(name))];
-  const used: string[] = [];
-  for (const queue of queues) if (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) used.push(queue);
-  if (used.length > 0) throw new FlotillaError('topology.in_use', used.join(', '));
 }
 
 async function takeOver(session: FleetSession, services: readonly string[]): Promise<Taken[]> {

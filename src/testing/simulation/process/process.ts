@@ -78,6 +78,7 @@ export class SimulatedProcess implements CrashableProcess {
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
       releasesQuarantined: false,
+      looksForMark: false, // there is no other broker
       stallAfter: Infinity,
       observe: (message, outcome) => {
         this.#trace(message, outcome);

@@ -8,7 +8,8 @@ import { sleep } from '../../../concurrency/sleep.js';
 import { Wakeup } from '../../../concurrency/wakeup.js';
 import { FlotillaError, hasCode } from '../../../errors.js';
 import { failpoint } from '../../../failpoints.js';
-import { LeaseHolder } from '../../../store/leases/lease-holder.js';
+import { acquireWithin } from '../../../store/leases/acquire-within.js';
+import type { LeaseHolder } from '../../../store/leases/lease-holder.js';
 import type { Store } from '../../../store/store.js';
 import { adoptPartitions, type PartitionPlace } from './adopt-partitions.js';
 import { markerFor } from './marker.js';
@@ -84,15 +85,10 @@ export async function movePartitions(options: MovePartitionsOptions): Promise<Mo
 
 async function acquire(options: MovePartitionsOptions): Promise<LeaseHolder> {
   const { store, worker, holder, logger, leaseWait = 5_000, signal } = options;
-  const end = performance.now() + leaseWait;
-  const name = moveLease(worker);
-  for (;;) {
-    const lease = await LeaseHolder.acquire(store, { name, holder, ttl: LEASE_TTL_MS, logger });
-    if (lease !== undefined) return lease;
-    if (performance.now() > end) throw new FlotillaError('partitions.busy', worker);
-    await sleep(100, signal);
-    signal.throwIfAborted();
-  }
+  const wanted = { name: moveLease(worker), holder, ttl: LEASE_TTL_MS, logger };
+  const lease = await acquireWithin(leaseWait, store, wanted, signal);
+  if (lease === undefined) throw new FlotillaError('partitions.busy', worker);
+  return lease;
 }
 
 async function move(options: MovePartitionsOptions): Promise<MoveResult> {

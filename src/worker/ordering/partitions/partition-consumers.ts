@@ -1,10 +1,11 @@
 import type { Delivery } from '../../../broker/broker.js';
 import { Wakeup } from '../../../concurrency/wakeup.js';
-import { messageOf } from '../../../errors.js';
+import { hasCode, messageOf } from '../../../errors.js';
 import { failpoint } from '../../../failpoints.js';
 import { BoundedLog } from '../../../telemetry/bounded-log.js';
 import { FaultLog } from '../../../telemetry/fault-log.js';
 import type { PreparedWorker } from '../../prepare.js';
+import { requireSameBroker } from '../broker-mark.js';
 import { PartitionConsumer, type PartitionConsumerOptions } from '../partition-consumer.js';
 import { partitionPrefetch } from '../partition-prefetch.js';
 import { adoptPartitions } from './adopt-partitions.js';
@@ -33,17 +34,23 @@ export class PartitionConsumers {
   readonly #faults: FaultLog;
   readonly #late: BoundedLog;
   readonly #running: Promise<void>;
+  readonly #stopFollowing: () => void;
+  /** Whether the broker is that of the mark; another one may be behind the next connection. */
+  #sameBroker: Promise<void> | undefined = Promise.resolve();
   #isWanted = true;
   #prefetch: number;
   #isClosed = false;
   #isReady = false;
 
   constructor(private readonly options: PartitionConsumersOptions) {
-    const { logger, definition, clock } = options.worker;
+    const { broker, logger, definition, clock } = options.worker;
     this.#wakeup = new Wakeup(clock.after);
     this.#faults = new FaultLog(logger);
     this.#late = new BoundedLog(logger, LATE_INTERVAL_MS);
     this.#prefetch = definition.prefetch;
+    this.#stopFollowing = broker.onState((state) => {
+      if (state === 'connecting') this.#sameBroker = undefined;
+    });
     this.#running = this.#run();
   }
 
@@ -71,6 +78,7 @@ export class PartitionConsumers {
   /** Closes the channels, also if messages are not settled. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#stopFollowing();
     this.#wakeup.notify();
     await this.#running;
     await Promise.all([...this.consumers, ...this.#leaving].map((consumer) => consumer.close()));
@@ -150,6 +158,7 @@ export class PartitionConsumers {
         onDelivery(delivery);
       },
       begin: async () => {
+        await this.#requireSameBroker();
         const state = await this.#state();
         const mayConsume = state !== undefined && openPartitions(state).some((open) => this.#queueOf(open) === queue);
         if (!mayConsume) this.#wakeup.notify();
@@ -163,6 +172,19 @@ export class PartitionConsumers {
       },
     };
     return new PartitionConsumer(options, this.#prefetch);
+  }
+
+  /** Ends the worker if another broker is behind its connection. */
+  #requireSameBroker(): Promise<void> {
+    const { worker } = this.options;
+    return (this.#sameBroker ??= requireSameBroker(worker.definition.name, worker).catch((error: unknown) => {
+      this.#sameBroker = undefined;
+      if (hasCode(error, 'worker.broker_changed')) {
+        worker.logger.error(error.message);
+        worker.onFatal?.(error);
+      }
+      throw error;
+    }));
   }
 
   #reportLate(queue: string): void {

@@ -38,6 +38,10 @@ export const partitionMigrations: readonly Migration[] = [
     name: '2-orders',
     sql: 'CREATE TABLE flotilla_orders (worker TEXT NOT NULL PRIMARY KEY, ordered_by TEXT NOT NULL)',
   },
+  {
+    name: '3-marks',
+    sql: 'CREATE TABLE flotilla_marks (worker TEXT NOT NULL PRIMARY KEY, mark TEXT NOT NULL)',
+  },
 ];
 
 /** In which order the replicas of a worker that started last handle messages; undefined if they were of a release that did not
