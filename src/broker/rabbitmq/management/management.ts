@@ -85,7 +85,7 @@ export interface ManagedQueue {
   limits: { length: number | undefined; bytes: number | undefined; overflow: string | undefined };
   /** The settings of the effective policies. */
   policySettings: Fields;
-  /** Messages per second over the last seconds; undefined without statistics. */
+  /** Messages per second over the last seconds; undefined if the broker has no statistics of any queue. */
   rates?: { in: number; out: number } | undefined;
 }
 
@@ -231,6 +231,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
         'policy,operator_policy,effective_policy_definition,message_stats.publish_details.rate,message_stats.ack_details.rate';
       const path = `${inVhost('queues')}?columns=${columns}`;
       const found = (prefix === '' ? undefined : await firstPage(path, prefix)) ?? (await get(path, z.array(queue)));
+      // the broker has no statistics of a queue without messages; it may also collect none at all
+      const whereNone = found.some(({ message_stats: stats }) => stats !== undefined) ? {} : undefined;
       return found
         .filter(({ name }) => name.startsWith(prefix))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -251,7 +253,7 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           operatorPolicy: rest.operator_policy ?? '',
           limits: limitsOf(rest.arguments, rest.effective_policy_definition),
           policySettings: settingsOf(rest.effective_policy_definition),
-          rates: ratesOf(rest.message_stats),
+          rates: ratesOf(rest.message_stats ?? whereNone),
         }));
     },
     async exchanges(prefix = '') {

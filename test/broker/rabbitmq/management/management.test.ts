@@ -41,6 +41,21 @@ describe('a request to the management API', () => {
     expect(requests).to.equal(1);
   });
 
+  it('gives rates of 0 to queues without statistics, unless the broker collects none', async () => {
+    const stats = { publish_details: { rate: 2.5 }, ack_details: { rate: 1 } };
+    const quiet = { name: 'quiet', durable: true, arguments: {} };
+    let queues: object[] = [{ ...quiet, name: 'busy', message_stats: stats }, quiet];
+    server.removeAllListeners('request');
+    server.on('request', (_request, response) => response.end(JSON.stringify(queues)));
+    const rates = async () => (await management().queues()).map((queue) => queue.rates);
+    expect(await rates()).to.deep.equal([
+      { in: 2.5, out: 1 },
+      { in: 0, out: 0 },
+    ]);
+    queues = [quiet];
+    expect(await rates()).to.deep.equal([undefined]);
+  });
+
   it('fails with broker.management after four server errors', async () => {
     failures = Infinity;
     expect(await codeOf(management().queues())).to.equal('broker.management');
