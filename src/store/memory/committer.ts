@@ -1,5 +1,4 @@
 import { SerialQueue } from '../../concurrency/serial-queue.js';
-import { FlotillaError } from '../../errors.js';
 import type { ChangeOptions, Tx } from '../store.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
 import {
@@ -7,6 +6,7 @@ import {
   perform,
   performStep,
   performWork,
+  refusalOf,
   type UnitOutcome,
   type WriteUnit,
 } from '../sqlite/write/write-unit.js';
@@ -65,7 +65,8 @@ export class MemoryCommitter {
   }
 
   #enqueue<T>(perform: WriteUnit['perform'], { change, after }: ChangeOptions): Promise<T> {
-    const refusal = this.#refusal();
+    const { maxWaiting } = this.options;
+    const refusal = refusalOf({ isClosed: this.#closed, waiting: this.waiting, maxWaiting });
     if (refusal !== undefined) {
       change?.settle(false);
       return Promise.reject(refusal);
@@ -74,11 +75,6 @@ export class MemoryCommitter {
     return new Promise<T>((resolve, reject) => {
       void this.#queue.run(() => this.#commit({ perform, durable: false, change, after, resolve, reject }));
     });
-  }
-
-  #refusal(): FlotillaError | undefined {
-    if (this.#closed) return new FlotillaError('store.closed');
-    return this.waiting >= this.options.maxWaiting ? new FlotillaError('store.overloaded') : undefined;
   }
 
   /** Never rejects. */

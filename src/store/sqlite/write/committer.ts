@@ -6,7 +6,7 @@ import type { ChangeOptions, Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
-import { fail, perform, performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
+import { fail, perform, performStep, performWork, refusalOf, type UnitOutcome, type WriteUnit } from './write-unit.js';
 import type { CommitLog } from './wal-sync.js';
 import { Watchdog } from './watchdog.js';
 import type { WriteLock } from './write-lock.js';
@@ -98,8 +98,8 @@ export class Committer {
     perform: WriteUnit['perform'],
     { durable = true, urgent = false, change, after }: Omit<StepOptions, 'single'>,
   ): Promise<T> {
-    const { guard } = this.options;
-    const refusal = guard.failure ?? this.#refusal();
+    const { guard, maxWaiting } = this.options;
+    const refusal = guard.failure ?? refusalOf({ isClosed: this.#closed, waiting: this.waiting, maxWaiting });
     if (refusal !== undefined) {
       change?.settle(false);
       return Promise.reject(refusal);
@@ -108,12 +108,6 @@ export class Committer {
       this.#waiting[urgent ? 'unshift' : 'push']({ perform, durable, change, after, resolve, reject });
       this.#draining ??= this.#drain();
     });
-  }
-
-  /** Why no unit is accepted. */
-  #refusal(): FlotillaError | undefined {
-    if (this.#closed) return new FlotillaError('store.closed');
-    return this.waiting >= this.options.maxWaiting ? new FlotillaError('store.overloaded') : undefined;
   }
 
   get #maxUnsynced(): number {

@@ -29,6 +29,16 @@ export function perform(unit: WriteUnit, writer: Writer, watchdog: Watchdog): Un
   return { done: false, error: new FlotillaError('store.predecessor_failed') };
 }
 
+/** Why a committer accepts no unit; undefined if it does. */
+export function refusalOf(committer: {
+  isClosed: boolean;
+  waiting: number;
+  maxWaiting: number;
+}): FlotillaError | undefined {
+  if (committer.isClosed) return new FlotillaError('store.closed');
+  return committer.waiting >= committer.maxWaiting ? new FlotillaError('store.overloaded') : undefined;
+}
+
 /** Rejects a unit whose writes were not made, or were rolled back. */
 export function fail(unit: WriteUnit, reason: unknown): void {
   unit.change?.settle(false);
