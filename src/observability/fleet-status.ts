@@ -5,7 +5,7 @@ import { consumedQueues } from '../broker/topology/partition-sets.js';
 import type { Names, WorkerQueues } from '../broker/topology/topology.js';
 import { lastEntry } from '../event-log/reading/log-bounds.js';
 import { brokerHealth, type BrokerHealth } from './broker/broker-health.js';
-import type { BreakerState, ProcessReport } from './processes/probe-process.js';
+import type { BreakerState, ProcessReport, ReportedCheck } from './processes/probe-process.js';
 import { queueNumbers, totalOf, type QueueNumbers } from './broker/queue-numbers.js';
 import { valueOf, withinLimit, type Answer } from '../concurrency/within-limit.js';
 
@@ -305,6 +305,9 @@ function breakerTimes(
   const checks = processes
     .filter(({ breakers }) => breakers[worker] === breaker)
     .flatMap(({ checks: all }) => all[worker] ?? []);
-  const [last] = checks.sort((a, b) => ((a.until ?? '') < (b.until ?? '') ? 1 : -1));
+  const last = checks.reduce<ReportedCheck | undefined>(
+    (longest, each) => ((each.until ?? '') > (longest?.until ?? '') ? each : (longest ?? each)),
+    undefined,
+  );
   return { breakerSince: last?.since ?? null, breakerUntil: last?.until ?? null };
 }

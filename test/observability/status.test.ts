@@ -149,6 +149,14 @@ describe('fleet status', function () {
             checks: { payment: { ok: false, detail: 'paused (circuit breaker)', since, until } },
             breakers: { payment: 'half-open' },
           },
+          {
+            ...process,
+            pid: 3,
+            inFlight: {},
+            logAlarms: {},
+            checks: { payment: { ok: false, detail: 'paused (circuit breaker)', since: until, until: since } },
+            breakers: { payment: 'half-open' },
+          },
         ],
         examineUnrouted: async () => ({
           total: 1,
