@@ -13,6 +13,7 @@ import { Failures } from '../../src/windows/engine/failures.js';
 import { WindowsMetrics } from '../../src/windows/reader/windows-metrics.js';
 import { prepareWindows, readWindows } from '../../src/windows/state/windows-table.js';
 import { versionName } from '../../src/windows/definition.js';
+import { eventually } from '../support/eventually.js';
 import { listingDefinition, reading } from '../windows/support/readings.js';
 import { resultsOf } from '../windows/support/run-script.js';
 
@@ -76,6 +77,17 @@ describe('a session of windows over topics', () => {
     // the minimum of the partitions, less the grace period
     expect((await readWindows(store.query, definition))?.watermark.value).to.equal(begin - 5_000);
     expect(await resultsOf(store)).to.deep.equal([]);
+    await lease.release();
+  });
+
+  it('closes the last window of a partition that ends with offsets without a record', async () => {
+    const { session, lease } = await open('one', [2n]);
+    await session.process({ ...part(0, 1, 0), highWatermark: 2n });
+    const couldClose = () => session.engine?.couldClose(Date.now() + 60_000);
+    expect(couldClose()).to.equal(false);
+    // the end of a transaction, in a batch of its own
+    session.skip('readings', 0, { first: 1n, last: 1n });
+    await eventually(() => couldClose() === true);
     await lease.release();
   });
 });

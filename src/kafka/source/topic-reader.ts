@@ -70,6 +70,8 @@ const GROUP_COMMIT_INTERVAL_MS = 5_000;
 export class TopicReader {
   /** The next offset of each partition that was compared with the store since it was assigned. */
   #next = new Map<string, bigint | undefined>();
+  /** The ends of the partitions at their last batch. */
+  readonly #highWatermarks = new Map<string, bigint>();
   readonly #fault: FaultLog;
   readonly #backoff = new Backoff(100, 5_000);
   #committedAt = performance.now();
@@ -99,7 +101,7 @@ export class TopicReader {
             this.options.onRebalance?.();
           },
           onCrash: (error) => this.#end(error),
-          onSkipped: this.options.onSkipped,
+          onSkipped: (...skipped) => this.#skipped(...skipped),
         });
         await ended;
       } catch (error) {
@@ -110,6 +112,17 @@ export class TopicReader {
         await consumer.disconnect().catch(() => undefined);
       }
     }
+  }
+
+  /** Offsets without a record are no lag. */
+  #skipped(topic: string, partition: number, offsets: { first: bigint; last: bigint }): void {
+    const { consumer, onSkipped, onProcessed } = this.options;
+    const key = `${topic}:${partition}`;
+    const next = this.#next.get(key);
+    const end = this.#highWatermarks.get(key);
+    if (next !== undefined && end !== undefined && offsets.first <= next && offsets.last >= next)
+      onProcessed?.(0, { consumer, topic, partition }, Math.max(0, Number(end - offsets.last - 1n)));
+    onSkipped?.(topic, partition, offsets);
   }
 
   /** Resolves when the signal aborts, rejects when the consumer has crashed or the store is gone. */
@@ -179,6 +192,7 @@ export class TopicReader {
     const { consumer, process, onProcessed, partSize = PART_SIZE } = this.options;
     const { highWatermark, topic, partition } = batch;
     const at: ConsumedPartition = { consumer, topic, partition };
+    this.#highWatermarks.set(key, highWatermark);
     const from = this.#next.get(key);
     const isRecreated = from !== undefined && highWatermark < from;
     // the client may deliver records before the offset at which reading continues

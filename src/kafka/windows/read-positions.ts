@@ -25,9 +25,14 @@ export class ReadPositions {
     if (next === undefined || (first <= next && last >= next)) this.read(name, last + 1n);
   }
 
-  /** Asks for the ends of the topics, and returns the partitions with records that are not read. `now` is a time before
-   *  the call. */
-  async ask(admin: KafkaAdmin, topics: readonly string[], now: number): Promise<string[]> {
+  /** The offset behind what is read; undefined for a partition that was never read. */
+  next(name: string): bigint | undefined {
+    return this.#next.get(name);
+  }
+
+  /** Asks for the ends of the topics, and returns those of the partitions with records that are not read. `now` is a time
+   *  before the call. */
+  async ask(admin: KafkaAdmin, topics: readonly string[], now: number): Promise<ReadonlyMap<string, bigint>> {
     const ends = new Map<string, bigint>();
     for (const topic of topics) {
       for (const bounds of await admin.bounds(topic)) {
@@ -37,7 +42,7 @@ export class ReadPositions {
     }
     this.#asked = { ends, at: now };
     this.#compare();
-    return [...ends.keys()];
+    return ends;
   }
 
   /** A partition that was never read begins at its first record, whatever that is. */

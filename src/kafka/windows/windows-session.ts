@@ -47,8 +47,8 @@ export class TopicWindowsSession {
   readonly #positions = new ReadPositions();
   readonly #queue = new SerialQueue();
   #processor: WindowProcessor<TopicPosition> | undefined;
-  /** Partitions with records that are not read. */
-  readonly #unread = new Set<string>();
+  /** Partitions with records that are not read, and the offsets up to which they are to be read. */
+  readonly #unread = new Map<string, bigint>();
   #closing: WorkTimer | undefined;
   #askedAt = -Infinity;
   #commits = 0;
@@ -88,7 +88,10 @@ export class TopicWindowsSession {
 
   /** Records that these offsets of a partition contain no record. */
   skip(topic: string, partition: number, offsets: { first: bigint; last: bigint }): void {
-    this.#positions.skip(partitionName(topic, partition), offsets);
+    const name = partitionName(topic, partition);
+    this.#positions.skip(name, offsets);
+    // in turn: records of the partition may be processed meanwhile
+    void this.#queue.run(async () => this.#releaseIfRead(name)).then(() => this.#closing?.changed());
   }
 
   /** Closes windows by the clock until the signal aborts. Rejects where that fails. */
@@ -130,7 +133,7 @@ export class TopicWindowsSession {
   async #process({ at, records, from, next, highWatermark }: TopicPart): Promise<boolean> {
     const { definition, clock } = this.context;
     const name = partitionName(at.topic, at.partition);
-    if (next < highWatermark) await this.#hold([name]);
+    if (next < highWatermark) await this.#hold(new Map([[name, highWatermark]]));
     const processor = await this.#opened();
     this.#from = from;
     const last = records.at(-1);
@@ -143,17 +146,22 @@ export class TopicWindowsSession {
     await processor.apply(incoming, () => ({ at: now, now }));
     await processor.flush();
     this.#positions.read(name, next);
-    if (next < highWatermark) return true;
-    this.#unread.delete(name);
-    processor.engine.watermark.release(name, clock.now());
+    this.#releaseIfRead(name);
     return true;
   }
 
+  #releaseIfRead(name: string): void {
+    const end = this.#unread.get(name);
+    if (end === undefined || (this.#positions.next(name) ?? 0n) < end) return;
+    this.#unread.delete(name);
+    this.engine?.watermark.release(name, this.context.clock.now());
+  }
+
   /** Holds the watermark for partitions with records that are not read. */
-  async #hold(names: readonly string[]): Promise<void> {
-    for (const name of names) this.#unread.add(name);
+  async #hold(ends: ReadonlyMap<string, bigint>): Promise<void> {
+    for (const [name, end] of ends) this.#unread.set(name, end);
     const { engine } = await this.#opened();
-    for (const name of names) engine.watermark.hold(name);
+    for (const name of ends.keys()) engine.watermark.hold(name);
   }
 
   /** Runs `work` after other work. During the end of a rewind it waits, and loads the state again. */
@@ -195,7 +203,7 @@ export class TopicWindowsSession {
       commit: (position, write) => this.#commit(name, position, write),
       onWritten: (written) => this.metrics.written(written),
     });
-    for (const unread of this.#unread) this.#processor.engine.watermark.hold(unread);
+    for (const unread of this.#unread.keys()) this.#processor.engine.watermark.hold(unread);
     return this.#processor;
   }
 
