@@ -3,8 +3,9 @@ import { createKafkaBus } from '../../src/kafka/bus/kafka-bus.js';
 import { eventually } from '../support/eventually.js';
 import { shop } from '../support/shop.js';
 import { kafkaBench, type KafkaBench } from './support/kafka-bench.js';
+import { clientOfProcess, describeWithClients } from './support/tested-clients.js';
 
-describe('Kafka bus', function () {
+describeWithClients('Kafka bus', function () {
   this.timeout(40_000);
   let bench: KafkaBench;
 
@@ -17,7 +18,13 @@ describe('Kafka bus', function () {
   it('handles each published event of a group once, and again after a failure', async () => {
     const { brokers, topic, prefix } = bench;
     const routes = { 'job.*': topic };
-    const bus = await createKafkaBus({ brokers: [brokers], catalogue: shop, source: 'bus', routes });
+    const bus = await createKafkaBus({
+      brokers: [brokers],
+      client: clientOfProcess(),
+      catalogue: shop,
+      source: 'bus',
+      routes,
+    });
     const store = await bench.open('handler');
     const stop = new AbortController();
     const handled: number[] = [];
@@ -45,8 +52,9 @@ describe('Kafka bus', function () {
     } finally {
       await bus.close();
     }
-    // the batch of the failure was rolled back as a whole; the inbox has two events
-    expect(handled).to.deep.equal([1, 1, 3]);
+    // 1 again, if the client had it in the batch of the failure, which was rolled back as a whole
+    expect(handled.at(-1)).to.equal(3);
+    expect(new Set(handled)).to.deep.equal(new Set([1, 3]));
     const [row] = await store.query<{ n: number }>`SELECT COUNT(*) AS n FROM flotilla_inbox`;
     expect(Number(row?.n)).to.equal(2);
   });

@@ -9,8 +9,9 @@ import { eventually } from '../support/eventually.js';
 import { checkRecords } from './support/check-records.js';
 import { appendJobs, kafkaBench, whileSinking, type KafkaBench } from './support/kafka-bench.js';
 import { readTopic } from './support/read-topic.js';
+import { describeWithClients } from './support/tested-clients.js';
 
-describe('Kafka sink', function () {
+describeWithClients('Kafka sink', function () {
   this.timeout(40_000);
   let bench: KafkaBench;
 

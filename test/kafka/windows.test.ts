@@ -21,12 +21,13 @@ import { listing, listingDefinition, plant, reading, type ListingOptions } from 
 import { resultsOf, type Result } from '../windows/support/run-script.js';
 import { kafkaBench, publishedAll, whileSinking, type KafkaBench } from './support/kafka-bench.js';
 import { readTopic } from './support/read-topic.js';
+import { clientOfProcess, describeWithClients } from './support/tested-clients.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/topic-windows-process.ts', import.meta.url));
 const SENSORS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const options: ListingOptions = { kind: 'tumbling', idleAfter: '300ms' };
 
-describe('windows over topics of Kafka', function () {
+describeWithClients('windows over topics of Kafka', function () {
   this.timeout(60_000);
   let bench: KafkaBench;
   let results: string;
@@ -136,7 +137,8 @@ describe('windows over topics of Kafka', function () {
       workers: [plant.defineWorker({ name: 'reader', on: { 'reading.listed': () => undefined } })],
       kafka: { windows: [{ windows: ignoring, topics: [bench.topic] }] },
     });
-    const env = { DATA_DIR: bench.folder, FLOTILLA_PREFIX: bench.prefix, KAFKA_BROKERS: bench.brokers };
+    const kafkaEnv = { KAFKA_BROKERS: bench.brokers, KAFKA_CLIENT: clientOfProcess() };
+    const env = { DATA_DIR: bench.folder, FLOTILLA_PREFIX: bench.prefix, ...kafkaEnv };
     const rewind = (...args: string[]) =>
       runCommand({ modules: [windowsCommand], fleet, env, cwd: bench.folder }, [
         ...['windows', 'rewind', 'listing', '--to', '2h', ...args],
@@ -159,6 +161,9 @@ describe('windows over topics of Kafka', function () {
           );
           await send(lateReading(2_000));
           await eventually('everything is read', async () => (await late()).length >= 2 && running.state().lag === 0);
+          await eventually('the clock has closed the last windows', () => {
+            return (running.state().watermark ?? 0) > Date.now() - 600_000;
+          });
           const before = await resultsOf(store);
           const dry = await rewind('--dry-run');
           expect(dry.out, dry.said).to.contain('events: 602').and.to.contain('different: 1; dry run, nothing emitted');

@@ -1,5 +1,5 @@
 /** The part of the KafkaJS interface that this module uses. Both `kafkajs` and `@confluentinc/kafka-javascript` have
- *  it; `load-client.ts` maps their differences. The types are here so that the declarations of the library need neither
+ *  it; a dialect for each maps their differences. The types are here so that the declarations of the library need neither
  *  package. */
 
 /** A record to publish. */
@@ -46,8 +46,8 @@ export interface KafkaAdmin {
   /** Resolves when the broker knows the topic. */
   createTopic(topic: { topic: string; partitions: number; replicationFactor: number }): Promise<void>;
   bounds(topic: string): Promise<PartitionBounds[]>;
-  /** Whether Kafka may delete a record when a later one has its key. Rejects with `config.invalid` if the client library
-   *  cannot find out. */
+  /** Whether Kafka may delete a record when a later one has its key. Rejects with `kafka.client_missing` if that needs
+   *  another client library. */
   isCompacted(topic: string): Promise<boolean>;
   /** Returns the committed offset of a group; undefined if it has none for the partition. */
   groupOffset(group: string, topic: string, partition: number): Promise<GroupOffset | undefined>;

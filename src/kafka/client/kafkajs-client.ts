@@ -1,5 +1,5 @@
 import { sleep } from '../../concurrency/sleep.js';
-import { FlotillaError, hasCode } from '../../errors.js';
+import { hasCode } from '../../errors.js';
 import type {
   ConsumedBatch,
   ConsumedRecord,
@@ -12,24 +12,9 @@ import type {
   TopicRecords,
   TransactionalProducer,
 } from './kafka-client.js';
-import type { ShapeBatchPayload, ShapeKafka, ShapeMessage, ShapeTransaction } from './kafkajs-shape.js';
+import type { Dialect, TransactionOffsets } from './dialect.js';
 import { kafkaError } from './kafka-error.js';
-
-type Options = Record<string, unknown>;
-
-/** The differences between the libraries that have the interface of KafkaJS. */
-export interface Dialect {
-  producer: (options: Options) => Options;
-  consumer: (options: ConsumerOptions) => Options;
-  subscription: (options: ConsumerOptions) => Options;
-  run: () => Options;
-  /** Options of every send. */
-  send: Options;
-  /** Options of a request to create topics. */
-  topics: Options;
-  /** The group to which a transaction commits offsets, with whatever must be closed at the end. */
-  offsetsOf: (group: string) => Promise<{ consumerGroupId: string } | { consumer: { disconnect(): Promise<void> } }>;
-}
+import type { ShapeBatchPayload, ShapeKafka, ShapeMessage, ShapeTransaction } from './kafkajs-shape.js';
 
 /** Makes a client of a library with the interface of KafkaJS. Every rejection is a `kafka.*` error. */
 export function clientOf(kafka: ShapeKafka, dialect: Dialect): KafkaClient {
@@ -71,16 +56,16 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
       ...PRODUCER,
     }),
   );
-  let target: Awaited<ReturnType<Dialect['offsetsOf']>> | undefined;
+  let offsets: TransactionOffsets | undefined;
   let current: ShapeTransaction | undefined;
   const send = async ({ topic, messages }: TopicRecords) => {
     current ??= await producer.transaction();
     await current.send({ ...dialect.send, topic, messages: [...messages] });
   };
   const commit = async (offset: GroupOffset) => {
-    target ??= await dialect.offsetsOf(offset.group);
+    offsets ??= await dialect.offsetsOf(offset.group);
     current ??= await producer.transaction();
-    await current.sendOffsets({ ...target, topics: [offsetsIn(offset)] });
+    await offsets.send(current, offset);
     await current.commit();
     current = undefined;
   };
@@ -92,16 +77,12 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
   return {
     connect: () => checked(connect()),
     async disconnect() {
-      if (target !== undefined && 'consumer' in target) await target.consumer.disconnect();
       await checked(producer.disconnect());
+      await offsets?.close();
     },
     send: (records) => checked(send(records)),
     commit: (offset) => checked(commit(offset)),
   };
-}
-
-function offsetsIn({ topic, partition, offset, metadata }: GroupOffset) {
-  return { topic, partitions: [{ partition, offset: String(offset), metadata }] };
 }
 
 const CREATION_LIMIT_MS = 10_000;
@@ -143,8 +124,6 @@ function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
       return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
     },
     async isCompacted(topic) {
-      if (admin.describeConfigs === undefined)
-        throw new FlotillaError('config.invalid', 'KAFKA_CLIENT: only kafkajs finds out whether a topic is compacted');
       const resources = [{ type: TOPIC_RESOURCE, name: topic, configNames: [CLEANUP_POLICY] }];
       const answer = await checked(admin.describeConfigs({ resources, includeSynonyms: false }));
       const entries = answer.resources.flatMap(({ configEntries }) => configEntries);
@@ -152,8 +131,7 @@ function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
       return policy?.split(',').includes('compact') === true;
     },
     async groupOffset(group, topic, partition) {
-      const [found] = await checked(admin.fetchOffsets({ groupId: group, topics: [topic] }));
-      const entry = found?.partitions.find((each) => each.partition === partition);
+      const entry = await checked(dialect.groupOffset(admin, group, topic, partition));
       if (entry === undefined || Number(entry.offset) < 0) return undefined;
       return { group, topic, partition, offset: Number(entry.offset), metadata: entry.metadata ?? '' };
     },
@@ -161,26 +139,22 @@ function adminOf(kafka: ShapeKafka, dialect: Dialect): KafkaAdmin {
 }
 
 function consumerOf(kafka: ShapeKafka, dialect: Dialect, options: ConsumerOptions): KafkaConsumer {
-  const consumer = kafka.consumer(dialect.consumer(options));
+  const watch = dialect.consumer(options);
+  const consumer = kafka.consumer(watch.options);
   return {
     connect: () => checked(consumer.connect()),
     disconnect: () => checked(consumer.disconnect()),
-    async run({ onBatch, onRebalance, onCrash, onSkipped }: ConsumerHandlers) {
-      consumer.on?.('consumer.group_join', onRebalance);
-      consumer.on?.('consumer.crash', ({ payload }) => onCrash(kafkaError(payload.error)));
-      if (onSkipped !== undefined) {
-        consumer.on?.('consumer.end_batch_process', ({ payload }) => {
-          const { topic, partition, batchSize, firstOffset, lastOffset } = payload;
-          if (batchSize !== 0 || topic === undefined || partition === undefined) return;
-          if (typeof firstOffset !== 'string' || lastOffset === undefined) return;
-          onSkipped(topic, partition, { first: BigInt(firstOffset), last: BigInt(lastOffset) });
-        });
-      }
+    async run(handlers: ConsumerHandlers) {
+      await checked(watch.begin(consumer, handlers));
       await checked(consumer.subscribe({ topics: [...options.topics], ...dialect.subscription(options) }));
       await checked(
         consumer.run({
           ...dialect.run(),
-          eachBatch: (payload: ShapeBatchPayload) => onBatch(batchOf(payload)),
+          eachBatch: async (payload: ShapeBatchPayload) => {
+            const { batch, isResolved } = batchOf(payload, watch.lastOffset(payload.batch));
+            await handlers.onBatch(batch);
+            if (isResolved()) watch.processed(payload.batch);
+          },
         }),
       );
     },
@@ -190,17 +164,26 @@ function consumerOf(kafka: ShapeKafka, dialect: Dialect, options: ConsumerOption
   };
 }
 
-function batchOf({ batch, resolveOffset, heartbeat, isRunning, isStale }: ShapeBatchPayload): ConsumedBatch {
-  return {
+function batchOf(
+  { batch, resolveOffset, heartbeat, isRunning, isStale }: ShapeBatchPayload,
+  last: bigint,
+): { batch: ConsumedBatch; isResolved: () => boolean } {
+  const records = batch.messages.map(recordOf);
+  let resolved: bigint | undefined;
+  const converted: ConsumedBatch = {
     topic: batch.topic,
     partition: batch.partition,
     highWatermark: BigInt(batch.highWatermark),
-    records: batch.messages.map(recordOf),
-    last: BigInt(batch.lastOffset()),
-    resolve: ({ offset }) => resolveOffset(String(offset)),
+    records,
+    last,
+    resolve({ offset }) {
+      resolved = offset;
+      resolveOffset(String(offset));
+    },
     heartbeat,
     isOver: () => !isRunning() || isStale(),
   };
+  return { batch: converted, isResolved: () => resolved !== undefined && resolved === records.at(-1)?.offset };
 }
 
 function recordOf({ offset, key = null, value, timestamp, headers = {} }: ShapeMessage): ConsumedRecord {

@@ -15,7 +15,7 @@ interface Connected {
 
 export interface ShapeTransaction {
   send(records: Options): Promise<unknown>;
-  sendOffsets(offsets: Options): Promise<void>;
+  sendOffsets(offsets: { consumerGroupId: string; topics: Offsets[] }): Promise<void>;
   commit(): Promise<void>;
   abort(): Promise<void>;
 }
@@ -63,7 +63,14 @@ export interface ShapeConsumer extends Connected {
   run(options: Options): Promise<void>;
   seek(offset: { topic: string; partition: number; offset: string }): void;
   commitOffsets(offsets: { topic: string; partition: number; offset: string }[]): Promise<void>;
-  /** KafkaJS only. */
+  /** With Confluent only. */
+  committed(
+    partitions: { topic: string; partition: number }[],
+    timeout: number,
+  ): Promise<{ offset: string | null; metadata?: string | null }[]>;
+  /** With Confluent only. */
+  dependentAdmin(): ShapeAdmin;
+  /** With KafkaJS only. */
   on?(event: string, listener: (event: { payload: ShapeNotice }) => void): unknown;
 }
 
@@ -75,8 +82,8 @@ export interface ShapeAdmin extends Connected {
   }): Promise<{ topics: { name: string; partitions: unknown[] }[] } | { name: string; partitions: unknown[] }[]>;
   fetchTopicOffsets(topic: string): Promise<{ partition: number; low: string; high: string }[]>;
   fetchOffsets(options: { groupId: string; topics: string[] }): Promise<Offsets[]>;
-  /** KafkaJS only. */
-  describeConfigs?(options: Options): Promise<{
+  /** With KafkaJS only. */
+  describeConfigs(options: Options): Promise<{
     resources: { configEntries: { configName: string; configValue: string }[] }[];
   }>;
 }

@@ -1,9 +1,11 @@
 import { FlotillaError } from '../../errors.js';
-import { avoidNeedlessTimers } from './kafkajs-timers.js';
+import { confluentDialect } from './confluent-dialect.js';
 import type { KafkaConnection } from './connection.js';
 import type { KafkaClient } from './kafka-client.js';
-import { clientOf, type Dialect } from './kafkajs-client.js';
+import { clientOf } from './kafkajs-client.js';
+import { kafkajsDialect } from './kafkajs-dialect.js';
 import type { KafkaConstructor } from './kafkajs-shape.js';
+import { avoidNeedlessTimers } from './kafkajs-timers.js';
 
 /** Loads the client library of the connection, an optional peer dependency, and creates a client. Nothing is connected
  *  yet. Rejects with `kafka.client_missing` if the library is not installed. */
@@ -31,29 +33,7 @@ async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> 
       ({ namespace, log }: { namespace: string; log: { message: string } }) =>
         logger?.debug(`kafkajs: ${namespace}: ${log.message}`),
   });
-  const dialect: Dialect = {
-    producer: (options) =>
-      // Java's partitioner, so that programs in other languages find the same partition for a key
-      ({ ...options, createPartitioner: kafkajs.Partitioners.DefaultPartitioner }),
-    consumer: ({ group, sessionTimeout }) => ({
-      groupId: group,
-      sessionTimeout,
-      heartbeatInterval: sessionTimeout / 3,
-      allowAutoTopicCreation: false,
-      // a member that vanishes while it joins holds up the others for so long; no batch takes longer
-      rebalanceTimeout: 2 * sessionTimeout,
-      // short, because a record waits for up to this long in the broker
-      maxWaitTimeInMs: 500,
-      // a consumer that has crashed is replaced by a new one
-      retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
-    }),
-    subscription: ({ fromBeginning }) => ({ fromBeginning }),
-    run: () => ({ autoCommit: false, eachBatchAutoResolve: false }),
-    send: { acks: -1 },
-    topics: { waitForLeaders: false },
-    offsetsOf: async (group) => ({ consumerGroupId: group }),
-  };
-  return clientOf(kafka, dialect);
+  return clientOf(kafka, kafkajsDialect({ partitioner: kafkajs.Partitioners.DefaultPartitioner, retry: RETRY }));
 }
 
 const CONFLUENT: string = '@confluentinc/kafka-javascript';
@@ -64,29 +44,21 @@ async function confluentClient(connection: KafkaConnection): Promise<KafkaClient
     default: { KafkaJS: { Kafka: KafkaConstructor } };
   };
   const kafka = new confluent.KafkaJS.Kafka({
-    kafkaJS: { ...commonOptions(connection), ...LIMITS, retry: RETRY, logLevel: 0 },
+    kafkaJS: { ...commonOptions(connection), ...LIMITS, retry: RETRY, logger: confluentLogger(connection) },
   });
-  const dialect: Dialect = {
-    producer: ({ maxInFlightRequests, ...options }) => ({
-      kafkaJS: { ...options, acks: -1 },
-      partitioner: 'murmur2_random',
-      'max.in.flight': maxInFlightRequests,
-    }),
-    consumer: ({ group, fromBeginning, sessionTimeout }) => ({
-      kafkaJS: { groupId: group, fromBeginning, sessionTimeout, allowAutoTopicCreation: false, autoCommit: false },
-    }),
-    subscription: () => ({}),
-    run: () => ({ eachBatchAutoResolve: false }),
-    send: {},
-    topics: {},
-    // librdkafka takes the group from a consumer, which need not be subscribed
-    offsetsOf: async (group) => {
-      const consumer = kafka.consumer({ kafkaJS: { groupId: group, autoCommit: false } });
-      await consumer.connect();
-      return { consumer };
-    },
-  };
-  return clientOf(kafka, dialect);
+  const client = clientOf(kafka, confluentDialect(kafka));
+  return { ...client, admin: () => ({ ...client.admin(), isCompacted: (topic) => askKafkajs(connection, topic) }) };
+}
+
+/** Confluent's client does not read the configuration of topics. */
+async function askKafkajs(connection: KafkaConnection, topic: string): Promise<boolean> {
+  const admin = (await kafkajsClient(connection)).admin();
+  try {
+    await admin.connect();
+    return await admin.isCompacted(topic);
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 function commonOptions({
@@ -96,6 +68,30 @@ function commonOptions({
   clientId = 'flotilla',
 }: KafkaConnection): Record<string, unknown> {
   return { clientId, brokers: [...brokers], ssl: tls, ...(sasl !== undefined && { sasl }) };
+}
+
+interface ConfluentLogger {
+  debug: (message: string) => void;
+  info: (message: string) => void;
+  warn: (message: string) => void;
+  error: (message: string) => void;
+  namespace: () => ConfluentLogger;
+  setLogLevel: () => void;
+}
+
+function confluentLogger({ logger }: KafkaConnection): ConfluentLogger {
+  let last = '';
+  const log = (message: string) => {
+    // while no broker answers, it repeats the same error many times a second
+    if (message !== last) logger?.debug(`confluent: ${message}`);
+    last = message;
+  };
+  const ignore = () => undefined;
+  const self: ConfluentLogger = {
+    ...{ debug: ignore, info: ignore, warn: log, error: log, setLogLevel: ignore },
+    namespace: () => self,
+  };
+  return self;
 }
 
 function missing(name: string): (cause: unknown) => never {

@@ -13,6 +13,7 @@ import type { Store } from '../../../src/store/store.js';
 import { eventually } from '../../support/eventually.js';
 import { testKafka } from '../../support/kafka.js';
 import { shop } from '../../support/shop.js';
+import { clientOfProcess } from './tested-clients.js';
 
 /** A client, a topic and a folder of stores for the tests of one file. */
 export interface KafkaBench {
@@ -27,15 +28,10 @@ export interface KafkaBench {
   close: () => Promise<void>;
 }
 
-/** The client library of the tests: that of KAFKA_CLIENT, or KafkaJS. */
-function testedClient(): 'kafkajs' | 'confluent' {
-  return process.env.KAFKA_CLIENT === 'confluent' ? 'confluent' : 'kafkajs';
-}
-
 /** Skips the tests where there is no Kafka. */
 export async function kafkaBench(context: Mocha.Context): Promise<KafkaBench> {
   const { brokers, prefix } = await testKafka(context);
-  const client = await loadKafkaClient({ brokers: [brokers], client: testedClient() });
+  const client = await loadKafkaClient({ brokers: [brokers], client: clientOfProcess() });
   const topic = `${prefix}job-events`;
   await applyTopics(client, [
     { topic, partitions: 3, replicationFactor: 1 },
