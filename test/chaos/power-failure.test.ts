@@ -16,6 +16,7 @@ describe('a power failure that loses all unsynced data', function () {
       cuts: 1,
       pause: [2000, 4000],
       syncTime: 250,
+      maxOrders: 40,
     });
   });
 });

@@ -13,6 +13,9 @@ export interface PowerFailureOptions extends RunOptions {
   pause: readonly [number, number];
   /** How long a sync takes, in milliseconds, during which a commit is visible, but not durable. */
   syncTime: number;
+  /** The number of orders after which customers order no more: processes take a minute to start with slow syncs.
+   *  @default unlimited */
+  maxOrders?: number;
 }
 
 /** The roles that keep their power: the gateway and the carrier are on another machine, and so is RabbitMQ. */
@@ -38,7 +41,7 @@ export async function cutPower(options: PowerFailureOptions): Promise<number> {
       for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, 10_000);
       await customers.register();
       const shopping = new AbortController();
-      const load = order(run, shopping.signal);
+      const load = order(run, shopping.signal, options.maxOrders);
       load.catch(() => undefined); // awaited below
       try {
         for (let cut = 1; cut <= options.cuts; cut += 1) {
@@ -64,10 +67,10 @@ export async function cutPower(options: PowerFailureOptions): Promise<number> {
   return orders;
 }
 
-async function order({ customers, random }: ChaosRun, signal: AbortSignal): Promise<void> {
+async function order({ customers, random }: ChaosRun, signal: AbortSignal, maxOrders = Infinity): Promise<void> {
   const shop = async () => {
     const account = await customers.openAccount();
-    while (!signal.aborted) {
+    while (!signal.aborted && customers.promised.orders.size < maxOrders) {
       await customers.order(random.pick(TOKENS));
       await customers.moveMoney(account);
     }
