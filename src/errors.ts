@@ -458,7 +458,8 @@ export const errors = {
     disposal: 'fatal',
     message: 'The ordered worker has handled messages in another broker, and some may wait there',
     remedy:
-      'Stop the fleet and run `flotilla topology refill`, which sends again what its workers have not handled. If nothing waits in the former broker: `flotilla topology refill --drained`.',
+      'Stop the fleet, then run `flotilla topology refill --yes`, or `flotilla up --refill` if `up` starts the broker: it sends again what ' +
+      'the workers have not handled. If nothing waits in the former broker: `flotilla topology refill --drained`.',
   },
   'worker.bad_definition': {
     disposal: 'fatal',

@@ -13,7 +13,7 @@ import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
 import { smallProcesses } from './small-processes.js';
 import type { MqttOptions } from './broker/rabbitmq-node/layout.js';
-import { refillIfPending, type BrokerRecovery } from './broker/set-broker-aside.js';
+import { prepareRefill, refillIfPending, type BrokerRecovery } from './broker/set-broker-aside.js';
 import { SerialQueue } from '../concurrency/serial-queue.js';
 
 export interface UpOptions {
@@ -86,6 +86,7 @@ export async function up(options: UpOptions): Promise<void> {
     const left = await endLeftovers(await readFleetState(dataDir), options.drainTimeout);
     if (left.length > 0) options.say(`Stopped processes of an earlier run: ${left.join(', ')}`);
     await requirePorts(options);
+    await prepareRefill(dataDir, options.recovery, options.say);
     const broker = await chooseBroker({ ...options, given: options.amqp, dataDir });
     try {
       await refillIfPending(dataDir, options.recovery, broker);

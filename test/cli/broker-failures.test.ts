@@ -103,7 +103,7 @@ describe('commands with an unreachable broker', function () {
         dataDir: folder,
         env: {},
         installer: '',
-        recovery: { allowed: false, prove: async () => [], refill: async () => undefined },
+        recovery: { allowed: false, wanted: false, prove: async () => [], refill: async () => undefined },
         logger: silentLogger(),
         say: (line) => lines.push(line),
         signal: new AbortController().signal,

@@ -21,6 +21,7 @@ interface UpFlags {
   processes?: number;
   with?: string[];
   setBrokerAside?: boolean;
+  refill?: boolean;
 }
 
 export function register(program: Command, context: Context): void {
@@ -46,6 +47,7 @@ export function register(program: Command, context: Context): void {
       '--set-broker-aside',
       'if another version of RabbitMQ wrote its data, rename their folder and send unhandled messages again from the stores',
     )
+    .option('--refill', 'after a move to another broker: first send from the stores what the workers have not handled')
     .addHelpText(
       'after',
       examples(
@@ -100,6 +102,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
       { config, cwd, signal, logger: context.logger({ process: 'refill' }), notify: (line) => context.say(line) },
       {
         allowed: flags.setBrokerAside === true,
+        wanted: flags.refill === true,
         ...(context.interactive && { ask: (question: string) => confirm(question, context) }),
       },
     ),

@@ -7,11 +7,11 @@ import { inboxAge } from '../stores/log-age.js';
 import type { OperatorPlace } from './operator-broker.js';
 import { countUnhandled, refillQueues } from './refill.js';
 
-/** Refills the queues of a fleet from its stores, after `choice` has permitted to set the data of its broker aside. */
+/** Refills the queues of a fleet from its stores, if the operator wants it, or permits to set the data of its broker aside. */
 export function brokerRecovery(
   fleet: Fleet,
   place: OperatorPlace,
-  choice: Pick<BrokerRecovery, 'allowed' | 'ask'>,
+  choice: Pick<BrokerRecovery, 'allowed' | 'wanted' | 'ask'>,
 ): BrokerRecovery {
   return { ...choice, prove: () => prove(fleet, place), refill: (broker) => refill(fleet, place, broker) };
 }

@@ -9,6 +9,8 @@ import { dataVersion } from './rabbitmq-node/version.js';
 export interface BrokerRecovery {
   /** Whether the data may be set aside without asking. */
   allowed: boolean;
+  /** Whether to refill the broker in any case, because it is another one. */
+  wanted: boolean;
   /** Asks the operator; absent without a terminal. */
   ask?: (question: string) => Promise<boolean>;
   /** Checks that the stores contain everything that can be in the queues. Resolves with remarks for the operator.
@@ -18,7 +20,7 @@ export interface BrokerRecovery {
   refill(broker: { amqpUrl: string; managementUrl: string }): Promise<void>;
 }
 
-/** Exists from before the data is set aside until the new broker is refilled, including over a crash. */
+/** Exists until the broker is refilled, including over a crash. */
 const PENDING = 'broker-refill-pending';
 
 /** Runs `start`. If it fails because another version of RabbitMQ wrote the data, offers to set the data aside, and
@@ -42,6 +44,17 @@ export async function startOrSetAside<T>(
     say(`The data of the broker were moved to ${await setAside(dataDir)}; nothing was deleted.`);
     return start();
   }
+}
+
+/** Makes a refill pending if the operator wants one. */
+export async function prepareRefill(
+  dataDir: string,
+  recovery: Pick<BrokerRecovery, 'wanted' | 'prove'>,
+  say: (line: string) => void,
+): Promise<void> {
+  if (!recovery.wanted) return;
+  for (const note of await recovery.prove()) say(note);
+  await writeFile(join(dataDir, PENDING), '');
 }
 
 /** Refills the broker if a refill is pending. */

@@ -37,7 +37,7 @@ export async function requireSameBroker(worker: string, place: MarkPlace): Promi
       await sleep(POLL_INTERVAL_MS, undefined, place.clock.after);
       continue;
     }
-    throw new FlotillaError('worker.broker_changed', worker);
+    throw new FlotillaError('worker.broker_changed', `the mark of ${worker} is not in ${place.names.mark(worker)}`);
   }
 }
 

@@ -14,7 +14,7 @@ import { createRelay } from '../../../src/outbox/relay.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { dataVersion, recordDataVersion } from '../../../src/supervisor/broker/rabbitmq-node/version.js';
-import { refillIfPending, startOrSetAside } from '../../../src/supervisor/broker/set-broker-aside.js';
+import { prepareRefill, refillIfPending, startOrSetAside } from '../../../src/supervisor/broker/set-broker-aside.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import {
   publishDeadLetters,
@@ -74,7 +74,7 @@ describe('a broker with data of another RabbitMQ version', function () {
       operatorPlace(
         contextFor({ fleet, env: env(), cwd: folder }, { print: () => undefined, say: (line) => said.push(line) }),
       ),
-      { allowed },
+      { allowed, wanted: false },
     );
   const attempt = (allowed: boolean) =>
     startOrSetAside(
@@ -152,6 +152,10 @@ describe('a broker with data of another RabbitMQ version', function () {
     expect(await codeOf(refillIfPending(folder, interrupted, second))).to.equal('killed');
     await refillIfPending(folder, recovery(true), second);
     await refillIfPending(folder, interrupted, second);
+    await prepareRefill(folder, recovery(true), () => undefined);
+    await refillIfPending(folder, interrupted, second);
+    await prepareRefill(folder, { ...recovery(true), wanted: true }, () => undefined);
+    expect(await codeOf(refillIfPending(folder, interrupted, second))).to.equal('killed');
 
     const after = createRabbitBroker({ url: second.amqpUrl, connectionName: 'test', logger });
     await after.ready();

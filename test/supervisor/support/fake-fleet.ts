@@ -53,7 +53,7 @@ export class FakeFleet implements AsyncDisposable {
       say: (line) => void this.said.push(line),
       signal: this.#stop.signal,
       forced: this.#force.signal,
-      recovery: { allowed: false, prove: async () => [], refill: async () => undefined },
+      recovery: { allowed: false, wanted: false, prove: async () => [], refill: async () => undefined },
       ...overrides,
       env: { PATH: process.env.PATH, FAKE_LOG: this.log, ...overrides.env },
     };
