@@ -64,15 +64,15 @@ export class ModelWriter {
     const events = page.filter(({ position }) => position <= head);
     // the page is not full or exceeds `upTo`: no more events for this projection up to the head
     const whole = page.length < EVENTS_PER_TRANSACTION || events.length < page.length;
-    const step = await this.#take(from, events);
+    const step = await this.#take(from, events, whole ? head : undefined);
     if (step.poison !== undefined || !whole || step.position >= head) return step;
     await this.#commit(step.position, head, []);
     return { ...step, position: head };
   }
 
   /** Tries all events in one transaction. If that fails, handles those before the failing event in one transaction, and
-   *  the failing event in a separate one. */
-  async #take(from: number, events: readonly StoredEvent[]): Promise<Step> {
+   *  the failing event in a separate one. `head`: the position to which the last transaction moves the checkpoint. */
+  async #take(from: number, events: readonly StoredEvent[], head?: number): Promise<Step> {
     const done: Step = { position: from, handled: 0, passedOver: [] };
     let left = events;
     let size = events.length;
@@ -80,9 +80,10 @@ export class ModelWriter {
       const batch = left.slice(0, size);
       const last = batch.at(-1);
       if (last === undefined) break;
-      const failure = await this.#attempt(done.position, last.position, batch);
+      const to = batch.length === left.length ? (head ?? last.position) : last.position;
+      const failure = await this.#attempt(done.position, to, batch);
       if (failure === undefined) {
-        done.position = last.position;
+        done.position = to;
         done.handled += batch.length;
         left = left.slice(batch.length);
         size = left.length;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { FlotillaError, hasCode, PermanentError, type ErrorCode } from '../../src/errors.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { LiveModel } from '../../src/projections/live-model.js';
+import { ModelWriter } from '../../src/projections/model-writer.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
 import { projectionDefinitionOf, type Projection } from '../../src/projections/definition.js';
@@ -84,16 +85,16 @@ describe('projections', () => {
     ]);
   });
 
+  /** Stores an event that the projection does not handle. */
+  const appendOther = () => {
+    const origin = originContext({ source: 'core', subject: 'job/1' });
+    return store.append('job/1', 'any', [createEvent(shop.definitions, 'job.requested', { n: 1 }, origin)]);
+  };
+
   it('advance past events without a handler, so that their lag stays 0', async () => {
     const part = await run([jobsProjection()]);
     await append(store, begun(1));
-    const other = createEvent(
-      shop.definitions,
-      'job.requested',
-      { n: 1 },
-      originContext({ source: 'core', subject: 'job/1' }),
-    );
-    await store.append('job/1', 'any', [other]);
+    await appendOther();
     await part.caughtUp();
     expect(await store.checkpoint('projection:jobs:1')).to.equal(await store.head());
   });
@@ -146,6 +147,17 @@ describe('projections', () => {
       'warn picky projection: skipped an event',
       'error picky projection: updates resumed',
     ]);
+  });
+
+  it('advance past later events without a handler in the transaction of a batch', async () => {
+    const definition = projectionDefinitionOf(jobsProjection());
+    await prepareProjections(store, [definition]);
+    await append(store, begun(1));
+    await appendOther();
+    const writer = new ModelWriter(store, definition, { generation: 1, guard: () => Promise.resolve() });
+    const { commits } = store.health();
+    expect(await writer.step(0)).to.include({ position: await store.head(), handled: 1 });
+    expect(store.health().commits - commits).to.equal(1);
   });
 
   it('find the failing event in a batch, and commit all events before it', async () => {
