@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Delivery, OutgoingMessage } from '../../../src/broker/broker.js';
+import type { Delivery, OutgoingMessage, StreamEntry } from '../../../src/broker/broker.js';
 import type { Fields } from '../../../src/broker/messages/amqp-fields.js';
 import { HEADERS } from '../../../src/broker/messages/headers.js';
 import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
@@ -9,6 +9,7 @@ import { isSigned, signed } from '../../../src/broker/signing/signature.js';
 import { slotHeaders } from '../../../src/broker/messages/slot-headers.js';
 import { topologyOf } from '../../../src/broker/topology/topology.js';
 import { hasCode } from '../../../src/errors.js';
+import { positionOf } from '../../../src/event-log/positions/position.js';
 import { derivedId } from '../../../src/events/ids.js';
 
 const OLD = 'o'.repeat(32);
@@ -94,6 +95,21 @@ describe('signatures of a fleet', () => {
       if (name !== 'tenant') expect(properties.headers).to.not.have.property(name);
     expect(properties.headers).to.not.have.property(HEADERS.key);
     expect(unsigned).to.deep.equal(['payment']);
+  });
+
+  it('of an entry of the log are verified once it is read beyond its position', async () => {
+    const { plain, broker, unsigned } = await open(NEW);
+    await publish(plain, message(control, { exchange: 'events', routingKey: 'job.begun' }));
+    const entry = await new Promise<StreamEntry>((onEntry) => {
+      broker.readStream('events.log', { from: 'first', prefetch: 1, onEntry });
+    });
+    expect(positionOf(entry).offset).to.equal(0);
+    expect(entry.routingKey).to.equal('job.begun');
+    expect(unsigned).to.deep.equal([]);
+    expect(entry.properties.headers).to.not.have.property(HEADERS.attempt);
+    expect(entry.origin).to.equal('outside');
+    expect(unsigned).to.deep.equal(['events.log']);
+    await broker.close();
   });
 
   const forgeries: Record<string, (genuine: Delivery) => OutgoingMessage> = {
