@@ -33,9 +33,9 @@ export interface LeaderOptions {
 
 /** As long as the longest delay between two attempts, so that repeated failures are one fault. */
 const STABLE_AFTER_MS = 5_000;
-/** Milliseconds between two checks of the lock: most of what a waiting process does, and half of the time in which the next
- *  event must be published after the end of the holder. */
-const LOCK_CHECK_INTERVAL_MS = 250;
+/** Milliseconds between two checks of the lock: most of what a waiting process does. The next event must be published
+ *  half a second after the end of the holder. */
+const LOCK_CHECK_INTERVAL_MS = 400;
 
 /** Runs `work` in at most one of the calling processes until it has succeeded once in this one, then gives the lease up: a
  *  lease for which no process competes is not vacant. Resolves also when `signal` aborts. */
