@@ -18,23 +18,25 @@ export class IdSet {
     return this.#uuids + this.#others.size;
   }
 
-  has(source: number, id: string): boolean {
-    if (!readUuid(id, this.#entry)) return this.#others.has(`${source} ${id}`);
-    this.#entry[0] = source;
-    return this.#slots[find(this.#slots, this.#entry)] !== 0;
-  }
-
-  add(source: number, id: string): void {
-    if (!readUuid(id, this.#entry)) {
-      this.#others.add(`${source} ${id}`);
-      return;
-    }
-    this.#entry[0] = source;
-    const at = find(this.#slots, this.#entry);
-    if (this.#slots[at] !== 0) return;
-    this.#slots.set(this.#entry, at);
+  /** Adds an id; false if this set or `other` contains it. */
+  add(source: number, id: string, other?: IdSet): boolean {
+    const entry = this.#entry;
+    if (!readUuid(id, entry)) return this.#addOther(`${source} ${id}`, other);
+    entry[0] = source;
+    const hash = hashOf(entry);
+    if (other !== undefined && other.#slots[find(other.#slots, entry, hash)] !== 0) return false;
+    const at = find(this.#slots, entry, hash);
+    if (this.#slots[at] !== 0) return false;
+    this.#slots.set(entry, at);
     this.#uuids += 1;
     if (this.#uuids * WORDS * 2 > this.#slots.length) this.#grow();
+    return true;
+  }
+
+  #addOther(name: string, other: IdSet | undefined): boolean {
+    if (this.#others.has(name) || (other !== undefined && other.#others.has(name))) return false;
+    this.#others.add(name);
+    return true;
   }
 
   /** Removes all ids, and keeps the memory for others. */
@@ -48,20 +50,24 @@ export class IdSet {
     const grown = new Uint32Array(this.#slots.length * 2);
     for (let at = 0; at < this.#slots.length; at += WORDS) {
       const entry = this.#slots.subarray(at, at + WORDS);
-      if (entry[0] !== 0) grown.set(entry, find(grown, entry));
+      if (entry[0] !== 0) grown.set(entry, find(grown, entry, hashOf(entry)));
     }
     this.#slots = grown;
   }
 }
 
-/** The place of an entry, or the free one where it belongs: at least half of the slots are free. */
-function find(slots: Uint32Array, entry: Uint32Array): number {
-  const count = slots.length / WORDS;
+function hashOf(entry: Uint32Array): number {
   let hash = SEED;
   for (let word = 0; word < WORDS; word += 1) {
     hash = Math.imul(hash ^ (entry[word] ?? 0), 0x85ebca6b);
     hash ^= hash >>> 13;
   }
+  return hash;
+}
+
+/** The place of an entry, or the free one where it belongs: at least half of the slots are free. */
+function find(slots: Uint32Array, entry: Uint32Array, hash: number): number {
+  const count = slots.length / WORDS;
   for (let slot = hash & (count - 1); ; slot = (slot + 1) & (count - 1)) {
     const at = slot * WORDS;
     if (slots[at] === 0 || isAt(slots, at, entry)) return at;
@@ -73,9 +79,12 @@ function isAt(slots: Uint32Array, at: number, entry: Uint32Array): boolean {
   return true;
 }
 
-const HYPHENS: ReadonlySet<number> = new Set([8, 13, 18, 23]);
 const UUID_LENGTH = 36;
 const HYPHEN = 45;
+
+/** The values of hexadecimal digits in lower case by their code; -1 for other characters. */
+const DIGITS = new Int8Array(128).fill(-1);
+for (let digit = 0; digit < 16; digit += 1) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 
 /** Reads a UUID in lower case into the words after the first one; false for any other text. */
 function readUuid(id: string, words: Uint32Array): boolean {
@@ -84,21 +93,15 @@ function readUuid(id: string, words: Uint32Array): boolean {
   let word = 0;
   for (let index = 0; index < UUID_LENGTH; index += 1) {
     const code = id.charCodeAt(index);
-    if (HYPHENS.has(index)) {
+    if (index === 8 || index === 13 || index === 18 || index === 23) {
       if (code !== HYPHEN) return false;
       continue;
     }
-    const digit = digitOf(code);
+    const digit = DIGITS[code] ?? -1;
     if (digit < 0) return false;
     word = (word << 4) | digit;
     digits += 1;
-    if (digits % 8 === 0) words[digits / 8] = word;
+    if ((digits & 7) === 0) words[digits >> 3] = word;
   }
   return true;
-}
-
-/** The value of a hexadecimal digit in lower case; -1 for another character. */
-function digitOf(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  return code >= 97 && code <= 102 ? code - 87 : -1;
 }

@@ -49,15 +49,13 @@ export class RecentIds {
 
   /** Adds an id; false if it is known. */
   add(source: string, id: string): boolean {
-    const number = this.#numberOf(source);
-    if (this.#newer.has(number, id) || this.#older.has(number, id)) return false;
+    if (!this.#newer.add(this.#numberOf(source), id, this.#older)) return false;
     if (this.#newer.size >= LIMIT) {
       const oldest = this.#older;
       this.#older = this.#newer;
       this.#newer = oldest;
       oldest.clear();
     }
-    this.#newer.add(number, id);
     (this.#added[source] ??= []).push(id);
     return true;
   }
