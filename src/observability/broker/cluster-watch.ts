@@ -6,6 +6,8 @@ import type { CheckResult } from '../../telemetry/health-server.js';
 import { nodeFindings, queueFindings, type BrokerFinding } from './broker-health.js';
 
 const NODES_INTERVAL_MS = 15_000;
+/** Of a single node, the connection already reports that it is down or blocks publishers. */
+const NODE_INTERVAL_MS = 60_000;
 /** Listing queues is expensive on a large broker, and leaders rarely move. */
 const QUEUES_INTERVAL_MS = 5 * 60_000;
 
@@ -27,9 +29,11 @@ export function createClusterWatch(
   let ofQueues: BrokerFinding[] = [];
   let queuesAt = -Infinity;
   let detail = 'not known yet';
+  let interval = NODES_INTERVAL_MS;
 
   async function poll(): Promise<void> {
     const nodes = await management.nodes();
+    interval = nodes.length === 1 ? NODE_INTERVAL_MS : NODES_INTERVAL_MS;
     if (nodes.length === 1) {
       ofQueues = [];
     } else if (performance.now() - queuesAt >= QUEUES_INTERVAL_MS) {
@@ -49,7 +53,7 @@ export function createClusterWatch(
     async run(signal) {
       while (!signal.aborted) {
         await poll().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
-        await sleep(NODES_INTERVAL_MS, signal);
+        await sleep(interval, signal);
       }
     },
   };
