@@ -1,3 +1,4 @@
+import { systemClock } from '../../concurrency/clock.js';
 import { sleep } from '../../concurrency/sleep.js';
 import type { Store } from '../store.js';
 import { LeaseHolder, type LeaseOptions } from './lease-holder.js';
@@ -12,11 +13,12 @@ export async function acquireWithin(
   options: LeaseOptions,
   signal: AbortSignal,
 ): Promise<LeaseHolder | undefined> {
-  const end = performance.now() + wait;
+  const { clock = systemClock } = options;
+  const end = clock.elapsed() + wait;
   for (;;) {
     signal.throwIfAborted();
     const lease = await LeaseHolder.acquire(store, options);
-    if (lease !== undefined || performance.now() > end) return lease;
-    await sleep(POLL_INTERVAL_MS, signal);
+    if (lease !== undefined || clock.elapsed() > end) return lease;
+    await sleep(POLL_INTERVAL_MS, signal, clock.after);
   }
 }

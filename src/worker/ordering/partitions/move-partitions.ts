@@ -4,6 +4,7 @@ import type { ManagedBinding } from '../../../broker/rabbitmq/management/managem
 import { bindingKey, bindingName } from '../../../broker/topology/binding-name.js';
 import { setsInBroker } from '../../../broker/topology/partition-sets.js';
 import { partitionSet, partitionsOf, sizesOf, type SetSize } from '../../../broker/topology/topology.js';
+import { systemClock, type Clock } from '../../../concurrency/clock.js';
 import { sleep } from '../../../concurrency/sleep.js';
 import { Wakeup } from '../../../concurrency/wakeup.js';
 import { FlotillaError, hasCode } from '../../../errors.js';
@@ -40,6 +41,8 @@ export interface MovePartitionsOptions extends PartitionPlace {
   patience?: number;
   /** Milliseconds to wait while another process changes the partitions: one that was killed may hold the lease. @default 5000 */
   leaseWait?: number;
+  /** @default the system clock */
+  clock?: Clock;
   signal: AbortSignal;
 }
 
@@ -84,8 +87,8 @@ export async function movePartitions(options: MovePartitionsOptions): Promise<Mo
 }
 
 async function acquire(options: MovePartitionsOptions): Promise<LeaseHolder> {
-  const { store, worker, holder, logger, leaseWait = 5_000, signal } = options;
-  const wanted = { name: moveLease(worker), holder, ttl: LEASE_TTL_MS, logger };
+  const { store, worker, holder, logger, leaseWait = 5_000, clock, signal } = options;
+  const wanted = { name: moveLease(worker), holder, ttl: LEASE_TTL_MS, logger, ...(clock && { clock }) };
   const lease = await acquireWithin(leaseWait, store, wanted, signal);
   if (lease === undefined) throw new FlotillaError('partitions.busy', worker);
   return lease;
@@ -130,7 +133,7 @@ function begin({ store, worker, to }: MovePartitionsOptions): Promise<Moving> {
 
 /** Lets new messages into the new partitions only. Those published meanwhile are in both; the inbox drops the later one. */
 async function switchOver({ size, moving }: Moving, options: MovePartitionsOptions): Promise<void> {
-  const { broker, names, worker, onStep, signal, settle = 1_000 } = options;
+  const { broker, names, worker, onStep, clock, signal, settle = 1_000 } = options;
   const [from, to] = [partitionSet(worker, size, names), partitionSet(worker, moving.to, names)];
   const { exchanges, queues, bindings } = to;
   await broker.applyTopology({ exchanges, queues, bindings }, signal);
@@ -141,7 +144,7 @@ async function switchOver({ size, moving }: Moving, options: MovePartitionsOptio
   for (let attempt = 1; ; attempt += 1) {
     await broker.removeTopology({ exchanges: [], queues: [], bindings: [from.entry] });
     failpoint('partitions.unbound');
-    await sleep(settle, signal);
+    await sleep(settle, signal, clock?.after);
     signal.throwIfAborted();
     // a process that compared the topology before the change may have bound them again
     const bindings = await listed(options);
@@ -183,13 +186,13 @@ async function publishMarkers({ epoch, size, moving }: Moving, options: MovePart
 
 /** Waits until every old partition has passed. */
 async function untilComplete({ epoch, size }: Moving, options: MovePartitionsOptions): Promise<void> {
-  const { store, worker, onStep, signal, patience = 600_000 } = options;
-  const wakeup = new Wakeup();
+  const { store, worker, onStep, signal, clock = systemClock, patience = 600_000 } = options;
+  const wakeup = new Wakeup(clock.after);
   const wake = () => wakeup.notify();
   const stopListening = store.onNotify(partitionTopic(worker), wake);
   signal.addEventListener('abort', wake);
   let passed = -1;
-  let since = performance.now();
+  let since = clock.elapsed();
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -197,9 +200,9 @@ async function untilComplete({ epoch, size }: Moving, options: MovePartitionsOpt
       if (state?.epoch !== epoch || state.moving === undefined || isComplete(state)) break;
       if (state.moving.passed.size !== passed) {
         passed = state.moving.passed.size;
-        since = performance.now();
+        since = clock.elapsed();
         onStep?.({ step: 'passed', passed, of: size });
-      } else if (performance.now() - since > patience) {
+      } else if (clock.elapsed() - since > patience) {
         throw new FlotillaError('partitions.waiting', `${passed} of ${size} of ${worker} have passed`);
       }
       await wakeup.wait(POLL_INTERVAL_MS);
@@ -225,9 +228,10 @@ async function ensureSet(size: SetSize, { broker, names, worker, signal }: MoveP
 }
 
 async function removeOthers(size: SetSize, options: MovePartitionsOptions): Promise<number> {
-  const { broker, names, worker, defined, signal } = options;
+  const { broker, names, worker, defined, clock, signal } = options;
+  const place = { broker, names, worker, signal, ...(clock && { clock }) };
   const sets = await setsInBroker(broker, worker, sizesOf(defined), names);
   let late = 0;
-  for (const other of sets) if (other !== size) late += await removeSet(other, { broker, names, worker, signal });
+  for (const other of sets) if (other !== size) late += await removeSet(other, place);
   return late;
 }

@@ -1,6 +1,7 @@
 import { vouchAgain, type Broker, type Publisher } from '../../../broker/broker.js';
 import { republished } from '../../../broker/messages/republish.js';
 import { partitionSet, type Names, type SetSize } from '../../../broker/topology/topology.js';
+import { systemClock, type Clock } from '../../../concurrency/clock.js';
 import { sleep } from '../../../concurrency/sleep.js';
 import { FlotillaError } from '../../../errors.js';
 import { failpoint } from '../../../failpoints.js';
@@ -11,6 +12,8 @@ export interface RemoveSetOptions {
   broker: Broker;
   names: Names;
   worker: string;
+  /** @default the system clock */
+  clock?: Clock;
   signal: AbortSignal;
 }
 
@@ -43,13 +46,16 @@ export async function removeSet(size: SetSize, options: RemoveSetOptions): Promi
   return late;
 }
 
-async function untilUnused(queues: readonly string[], { broker, signal }: RemoveSetOptions): Promise<void> {
-  const end = performance.now() + IN_USE_LIMIT_MS;
+async function untilUnused(
+  queues: readonly string[],
+  { broker, clock = systemClock, signal }: RemoveSetOptions,
+): Promise<void> {
+  const end = clock.elapsed() + IN_USE_LIMIT_MS;
   for (const queue of queues) {
     while (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) {
       signal.throwIfAborted();
-      if (performance.now() > end) throw new FlotillaError('partitions.in_use', queue);
-      await sleep(POLL_INTERVAL_MS, signal);
+      if (clock.elapsed() > end) throw new FlotillaError('partitions.in_use', queue);
+      await sleep(POLL_INTERVAL_MS, signal, clock.after);
     }
   }
 }
