@@ -1,5 +1,6 @@
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -7,7 +8,10 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { hasQueue } from '../../worker/definition/queues.js';
 import { SimulatedKeeper } from './process/keeper.js';
+import type { PartitionCount } from '../../broker/messages/slot-headers.js';
+import type { MoveResult } from '../../worker/ordering/partitions/move-partitions.js';
 import { Network } from './broker/network.js';
+import { SimulatedMover } from './process/mover.js';
 import { SimulatedProcess } from './process/process.js';
 import type { RunState } from './run-state.js';
 import { Service } from './process/service.js';
@@ -77,6 +81,20 @@ export class SimulatedFleet {
         await this.#run(definition, replicas > 1 ? `${name}#${replica}` : name, name in use ? { use: use[name] } : {});
       }
     }
+  }
+
+  /** Changes the number of partitions of an ordered worker. Never settles if the command is killed, `killedAfter` milliseconds from
+   *  now. */
+  changePartitions(worker: string, to: PartitionCount, killedAfter: number | undefined): Promise<MoveResult> {
+    const definition = this.plan.definitions.find(({ name }) => name === worker);
+    if (definition === undefined) throw new FlotillaError('config.invalid', `the simulation has no worker ${worker}`);
+    const number = (this.#starts.get('partitions') ?? 0) + 1;
+    this.#starts.set('partitions', number);
+    const service = this.#service(definition.store);
+    const label = `partitions.${number}`;
+    const mover = new SimulatedMover({ definition, service, network: this.#network, label }, this.state);
+    if (killedAfter !== undefined) this.state.clock.after(killedAfter, () => mover.crash('by a signal'));
+    return mover.run(to);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import type { PartitionCount } from '../../broker/messages/slot-headers.js';
 import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventContext } from '../../events/envelope.js';
@@ -36,6 +37,14 @@ export interface Run {
     name: string,
     effect: (...args: Args) => Result | Promise<Result>,
   ) => (...args: Args) => Promise<Result>;
+  /** Changes the number of partitions of an ordered worker, as `flotilla order partitions set` does. `killedAfter`: the command is
+   *  killed then, and the promise never settles. Call it again to continue the change. Rejects with `partitions.moving`
+   *  while a change to another number is under way. */
+  readonly changePartitions: (
+    worker: string,
+    count: PartitionCount,
+    options?: { killedAfter?: Duration },
+  ) => Promise<void>;
   readonly deadLetters: readonly DeadLetterFacts[];
 }
 
@@ -94,6 +103,11 @@ export class ActiveRun implements Run {
   };
 
   readonly externalCall: Run['externalCall'] = (name, effect) => externalCall(name, effect, this.state);
+
+  readonly changePartitions: Run['changePartitions'] = async (worker, count, { killedAfter } = {}) => {
+    const after = killedAfter === undefined ? undefined : parseDuration(killedAfter);
+    await this.#fleet.changePartitions(worker, count, after);
+  };
 
   /** Ends the run with this error; the first one counts. */
   readonly fail = (error: unknown): void => {

@@ -4,6 +4,11 @@ import { orderedSimulation } from '../../testing/simulation/ordered.js';
 import { orderSimulation } from '../../testing/simulation/orders.js';
 import { statementSimulation } from '../../testing/simulation/statements.js';
 
+const NAMES: Readonly<Record<string, string>> = {
+  pipelined: 'ordered by subject, pipelined',
+  moved: 'ordered by subject, with changes of the number of partitions',
+};
+
 /** Thousands of simulated runs of the order platform, of a saga whose services keep no history, and of ordered workers, each with
  *  its own input, latencies and faults. Resolves with statistics. Rejects with the shortest failing run. */
 export async function simulateOrders({ seed, say }: { seed: number; say: (line: string) => void }): Promise<string> {
@@ -22,8 +27,8 @@ export async function simulateOrders({ seed, say }: { seed: number; say: (line: 
       count: 3_000,
       start: (runs: number) => explore(journey, { runs, seed, maxFaults: 8, kinds: JOURNEY_FAULTS }),
     },
-    ...(['subject', 'pipelined', 'total', 'sequence'] as const).map((by) => ({
-      name: by === 'pipelined' ? 'ordered by subject, pipelined' : `ordered by ${by}`,
+    ...(['subject', 'pipelined', 'moved', 'total', 'sequence'] as const).map((by) => ({
+      name: NAMES[by] ?? `ordered by ${by}`,
       count: 2_000,
       start: (runs: number) => explore(orderedSimulation(by), { runs, seed, maxFaults: 8 }),
     })),

@@ -17,6 +17,11 @@ describe('ordered workers, simulated @slow', function () {
     expect(faults).to.be.greaterThan(3);
   });
 
+  it("by 'subject' as well, while the number of partitions changes and its command is killed", async () => {
+    const { faults } = await explore(orderedSimulation('moved'), { runs: 15 });
+    expect(faults).to.be.greaterThan(3);
+  });
+
   it("by 'total' as well", async () => {
     const { faults } = await explore(orderedSimulation('total'), { runs: 15 });
     expect(faults).to.be.greaterThan(6);

@@ -2,9 +2,12 @@ import { expect } from 'chai';
 import { baseCatalogue, catalogue, event, PermanentError } from 'flotilla';
 import { simulation, type Run, type World } from 'flotilla/simulation';
 import { z } from 'zod';
+import { PARTITION_COUNTS, type PartitionCount } from '../../../src/broker/messages/slot-headers.js';
+import { hasCode } from '../../../src/errors.js';
 import { createEvent } from '../../../src/events/create.js';
 import { holdsOf } from '../../../src/worker/ordering/parked-table.js';
 import { releaseSubject } from '../../../src/worker/ordering/operate.js';
+import { readPartitions } from '../../../src/worker/ordering/partitions/partition-table.js';
 import { SEQUENCE_GAP } from '../../../src/worker/ordering/sequence.js';
 
 const walks = catalogue(baseCatalogue, {
@@ -12,16 +15,28 @@ const walks = catalogue(baseCatalogue, {
   'step.withheld': event({ 1: z.strictObject({}) }),
 });
 
-type By = 'none' | 'subject' | 'pipelined' | 'sequence' | 'total';
+/** `moved`: by subject, while the number of partitions changes. */
+type By = 'none' | 'subject' | 'pipelined' | 'moved' | 'sequence' | 'total';
 
 /** Without an order, a dead letter holds nothing: it is lost. */
 const RARE_KINDS = {
   none: ['taken'],
   subject: ['poisoned'],
   pipelined: ['poisoned'],
+  moved: ['poisoned'],
   total: ['poisoned'],
   sequence: ['poisoned', 'withheld'],
 } as const satisfies Record<By, readonly Step['kind'][]>;
+
+/** A change of the number of partitions, whose command may be killed. */
+interface Move {
+  kind: 'moved';
+  to: PartitionCount;
+  /** Milliseconds from its start; 0: it is not. */
+  killedAfter: number;
+  /** Milliseconds from the start. */
+  at: number;
+}
 
 /** An event of a subject. `withheld`: the worker never receives it. */
 interface Step {
@@ -49,7 +64,7 @@ function recorder(by: By) {
       by === 'none'
         ? by
         : {
-            by: by === 'pipelined' ? 'subject' : by,
+            by: by === 'pipelined' || by === 'moved' ? 'subject' : by,
             pipelined: by === 'pipelined',
             whenExhausted: 'hold',
             ...(by !== 'total' && { partitions: 4 }),
@@ -82,30 +97,37 @@ function recorder(by: By) {
 /** Events of few subjects of two services, some of which fail, are poisoned or withheld, and two replicas. Each event is handled
  *  once, those of a subject in their order, and a held subject does not affect others. */
 export function orderedSimulation(by: By) {
-  return simulation<Walked, Step[]>({
+  return simulation<Walked, (Step | Move)[]>({
     workers: [recorder(by)],
     replicas: { recorder: 2 },
-    inputs: (fc) =>
-      fc.array(
-        fc.record({
-          kind: fc.oneof(
-            { weight: 6, arbitrary: fc.constant<Step['kind']>('taken') },
-            { weight: 1, arbitrary: fc.constantFrom<Step['kind']>(...RARE_KINDS[by]) },
-          ),
-          service: fc.constantFrom('gates' as const, 'tills' as const),
-          subject: fc.nat(2),
-          fails: fc.constantFrom(0, 0, 0, 1, 2),
-          at: fc.nat(2_000),
-        }),
-        { minLength: 1, maxLength: 16 },
-      ),
+    inputs: (fc) => {
+      const step = fc.record({
+        kind: fc.oneof(
+          { weight: 6, arbitrary: fc.constant<Step['kind']>('taken') },
+          { weight: 1, arbitrary: fc.constantFrom<Step['kind']>(...RARE_KINDS[by]) },
+        ),
+        service: fc.constantFrom('gates' as const, 'tills' as const),
+        subject: fc.nat(2),
+        fails: fc.constantFrom(0, 0, 0, 1, 2),
+        at: fc.nat(2_000),
+      });
+      const move = fc.record({
+        kind: fc.constant('moved' as const),
+        to: fc.constantFrom(...PARTITION_COUNTS),
+        killedAfter: fc.oneof(fc.constant(0), fc.nat(2_500)),
+        at: fc.nat(2_000),
+      });
+      const either = by === 'moved' ? fc.oneof({ weight: 6, arbitrary: step }, { weight: 1, arbitrary: move }) : step;
+      return fc.array<Step | Move>(either, { minLength: 1, maxLength: 16 });
+    },
     setup(run) {
       const world: Walked = { isMended: false, before: [] };
       const act = run.externalCall('tool', () => undefined);
       return Object.assign(world, { use: { recorder: { act, isMended: () => world.isMended } } });
     },
     scenario(run, world, steps) {
-      for (const step of steps) run.at(step.at, () => take(run, step));
+      for (const step of steps) run.at(step.at, () => (step.kind === 'moved' ? move(run, step) : take(run, step)));
+      run.at('30m', () => completeMove(run));
       run.at('1h', async () => {
         world.before = await handled(run);
         world.isMended = true;
@@ -125,6 +147,19 @@ async function take(run: Run, { kind, service, subject, fails }: Step): Promise<
       ? createEvent(walks.definitions, 'step.withheld', {}, context)
       : createEvent(walks.definitions, 'step.taken', { fails, isPoisoned: kind === 'poisoned' }, context);
   await run.store(service).append(name, 'any', [created]);
+}
+
+async function move(run: Run, { to, killedAfter }: Pick<Move, 'to' | 'killedAfter'>): Promise<void> {
+  try {
+    await run.changePartitions('recorder', to, killedAfter === 0 ? {} : { killedAfter });
+  } catch (error) {
+    if (!hasCode(error, 'partitions.moving') && !hasCode(error, 'partitions.busy')) throw error;
+  }
+}
+
+async function completeMove(run: Run): Promise<void> {
+  const { moving } = (await readPartitions(run.store('recorder').query, 'recorder')) ?? {};
+  if (moving !== undefined) await run.changePartitions('recorder', moving.to as PartitionCount);
 }
 
 async function releaseAll(run: Run): Promise<void> {
@@ -178,7 +213,8 @@ async function isInOrder(run: Run, { before }: Walked, by: By): Promise<void> {
     if (gap !== undefined) isHeldBy(run, sent, numbersOf(sent, before), gap);
     const isAlone =
       by === 'sequence' ||
-      ((by === 'subject' || by === 'pipelined') && !all.some((each) => each.subject === subject && each.isPoisoned));
+      ((by === 'subject' || by === 'pipelined' || by === 'moved') &&
+        !all.some((each) => each.subject === subject && each.isPoisoned));
     if (gap === undefined && !sent.isPoisoned && isAlone)
       expect(numbersOf(sent, before), `${source} ${subject}, before the operator acts`).to.deep.equal(received);
   }

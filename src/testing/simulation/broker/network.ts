@@ -6,8 +6,8 @@ import { FlotillaError } from '../../../errors.js';
 import { eventMessage } from '../../../outbox/event-message.js';
 import type { StoredEvent } from '../../../store/stored-event.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
-import type { MessageIdentity, QueuedMessage, SimulatedQueue } from './queue.js';
-import { keepsOrder, names, queueFor, SimulatedQueues } from './queues.js';
+import type { MessageIdentity, QueuedMessage } from './queue.js';
+import { names, pathOf, SimulatedQueues } from './queues.js';
 import type { RunState } from '../run-state.js';
 import { formatDuration } from '../../../duration.js';
 
@@ -17,7 +17,8 @@ const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
 /** Where an event is sent. */
 interface Route {
   worker: string;
-  queue: string;
+  /** The queues that it reaches when it arrives. */
+  queues: () => string[];
   /** Messages with the same path do not overtake each other; undefined: they do. */
   path: string | undefined;
 }
@@ -25,7 +26,7 @@ interface Route {
 /** Routes events to the queues of the workers that bind them, each with its own latency, so that they overtake each other, unless
  *  a partition keeps the order of their service; returns failed messages to their queue after the retry delay. */
 export class Network {
-  readonly #queues: SimulatedQueues;
+  readonly queues: SimulatedQueues;
   /** The targets of failed messages, by exchange and routing key. */
   readonly #failed = new Map<string, { worker: string; target: FailedTarget }>();
   readonly #seen = new Map<string, number>();
@@ -42,21 +43,12 @@ export class Network {
       onDead: (worker: string, message: QueuedMessage) => void;
     },
   ) {
-    this.#queues = new SimulatedQueues(definitions, state.clock.after);
+    this.queues = new SimulatedQueues(definitions, state.clock.after);
     for (const { name, retryDelays } of definitions) {
       for (const target of [...retryDelays, 'dead', 'newer'] as const) {
         this.#failed.set(`${names.failed(name)} ${failedKey(target)}`, { worker: name, target });
       }
     }
-  }
-
-  /** Throws for a queue that is not part of the simulation. */
-  queue(name: string): SimulatedQueue {
-    return this.#queues.get(name);
-  }
-
-  hasExchange(name: string): boolean {
-    return this.#queues.hasExchange(name);
   }
 
   /** The message of an event for a worker. */
@@ -79,9 +71,10 @@ export class Network {
       const number = ++this.state.counts.deliveries;
       const identity = { number, title: `${what} (delivery ${number})`, name: this.#nameOf(worker, what) };
       this.#sent.set(`${worker} ${properties.messageId}`, identity);
-      const queue = queueFor(definition, stored.type, headers);
-      const path = keepsOrder(definition, stored.type) ? `${service} ${queue}` : undefined;
-      this.#sendTo({ worker, queue, path }, { ...content, ...identity, returns: 0, position: 0 }, stored);
+      const queues = () => this.queues.routesOf(definition, stored.type, headers);
+      const own = pathOf(definition, stored.type, headers);
+      const path = own === undefined ? undefined : `${service} ${own}`;
+      this.#sendTo({ worker, queues, path }, { ...content, ...identity, returns: 0, position: 0 }, stored);
     }
   }
 
@@ -97,7 +90,7 @@ export class Network {
     const { worker, target } = found;
     if (typeof target === 'number') {
       const queue = names.queue(worker);
-      this.#arrive(queue, { ...copy, routingKey: queue, returns: 0, position: 0 }, target);
+      this.#arrive(() => [queue], { ...copy, routingKey: queue, returns: 0, position: 0 }, target);
     } else if (target === 'dead') {
       this.state.clock.after(this.state.latencies.hop(`dead ${name}`), () =>
         this.options.onDead(worker, { ...copy, returns: 0, position: 0 }),
@@ -105,7 +98,7 @@ export class Network {
     }
   }
 
-  #sendTo({ worker, queue, path }: Route, message: QueuedMessage, stored: StoredEvent): void {
+  #sendTo({ worker, queues, path }: Route, message: QueuedMessage, stored: StoredEvent): void {
     const { faults, trace, latencies } = this.state;
     const { number, title, name } = message;
     const say = (what: string) => trace.fault(worker, `${title} ${what}`);
@@ -119,8 +112,8 @@ export class Network {
     const again = isDropped && !isLost ? latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS) : 0;
     const hop = latencies.hop(name);
     const first = this.#inOrder(path, hop + delay + again);
-    if (!isLost) this.#arrive(queue, { ...message, returns: isDropped ? 1 : 0 }, first);
-    for (const after of copies) this.#arrive(queue, { ...message }, (path === undefined ? hop : first) + after);
+    if (!isLost) this.#arrive(queues, { ...message, returns: isDropped ? 1 : 0 }, first);
+    for (const after of copies) this.#arrive(queues, { ...message }, (path === undefined ? hop : first) + after);
   }
 
   /** Milliseconds until a message arrives that does not overtake the one before it. */
@@ -132,8 +125,10 @@ export class Network {
     return arrival - now;
   }
 
-  #arrive(queue: string, message: QueuedMessage, after: number): void {
-    this.state.clock.after(after, () => this.queue(queue).push(message));
+  #arrive(queues: () => string[], message: QueuedMessage, after: number): void {
+    this.state.clock.after(after, () => {
+      for (const queue of queues()) this.queues.get(queue).push({ ...message });
+    });
   }
 
   /** The name of the n-th message of its kind: independent of other messages. */

@@ -38,7 +38,7 @@ export function processBroker(
     ready: async () => undefined,
     createPublisher: () => publisher,
     consume(queue, options) {
-      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, dispatch);
+      const consumer = new SimulatedConsumer(queue, network.queues.forConsumer(queue), options, dispatch);
       onConsume(consumer);
       return consumer;
     },
@@ -48,7 +48,7 @@ export function processBroker(
     applyTopology: async () => [],
     planTopology: async () => [],
     removeTopology: async () => undefined,
-    hasExchange: (name) => process.guard(async () => network.hasExchange(name)),
+    hasExchange: (name) => process.guard(async () => network.queues.hasExchange(name)),
     queueDepth: async () => undefined,
     findRefusing: async () => [],
     close: async () => undefined,

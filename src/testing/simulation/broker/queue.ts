@@ -48,6 +48,10 @@ export class SimulatedQueue {
     return (this.hasSingleConsumer ? this.#consumers.slice(0, 1) : this.#consumers).find(({ wants }) => wants);
   }
 
+  get depth(): { ready: number; consumers: number } {
+    return { ready: this.#ready.length, consumers: this.#consumers.length };
+  }
+
   push(message: QueuedMessage): void {
     message.position = this.#positions++;
     this.#ready.push(message);

@@ -3,7 +3,6 @@ import type { Logger } from '../../../telemetry/logger.js';
 import type { Metrics } from '../../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Delivery } from '../../../broker/broker.js';
-import type { StartTimer } from '../../../concurrency/clock.js';
 import type { Message } from '../../../worker/pipeline/message.js';
 import type { DeliveryOutcome } from '../../../worker/pipeline/settle.js';
 import { startWorker } from '../../../worker/start.js';
@@ -12,7 +11,8 @@ import { crashableStore } from './crashable-store.js';
 import type { Network } from '../broker/network.js';
 import { processBroker } from '../broker/process-broker.js';
 import type { QueuedMessage } from '../broker/queue.js';
-import type { CrashableProcess, RunState } from '../run-state.js';
+import type { RunState } from '../run-state.js';
+import { Crashable } from './crashable.js';
 import type { Service } from './service.js';
 
 export interface ProcessOptions {
@@ -35,21 +35,17 @@ export interface ProcessOptions {
 /** Milliseconds from a commit's submission to the commit. */
 const COMMIT_MS = 1;
 
-/** A process of one worker, which can crash at any time: after the crash, no promise of its store, its broker or an
- *  external call settles. */
-export class SimulatedProcess implements CrashableProcess {
-  readonly label: string;
+/** A process of one worker. */
+export class SimulatedProcess extends Crashable {
   readonly #consumers: SimulatedConsumer[] = [];
   /** The titles of the messages that are being handled. */
   readonly #handled = new Set<string>();
-  #alive = true;
-  readonly #timers = new Set<() => void>();
 
   constructor(
     private readonly options: ProcessOptions,
-    private readonly state: RunState,
+    state: RunState,
   ) {
-    this.label = options.label;
+    super(options.label, state);
   }
 
   /** The titles of the messages that it has received and not settled, or is handling. */
@@ -60,7 +56,7 @@ export class SimulatedProcess implements CrashableProcess {
 
   /** Starts the worker; rejects like `startWorker`. */
   async start(): Promise<void> {
-    const { clock, latencies } = this.state;
+    const { latencies } = this.state;
     const { definition, label, instance, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
       store: crashableStore(service, this, this.state),
@@ -71,7 +67,7 @@ export class SimulatedProcess implements CrashableProcess {
       instance,
       logger,
       metrics,
-      clock: { now: clock.now, elapsed: clock.elapsed, after: this.#timer('after'), every: this.#timer('every') },
+      clock: this.clock,
       random: () => latencies.fraction(`random ${label}`),
       // no notification is lost
       pollInterval: Infinity,
@@ -91,37 +87,21 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** Settles with the work; never settles if the process has crashed. */
-  guard<T>(work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (!this.#alive) return;
-      work().then(
-        (value) => this.#alive && resolve(value),
-        (error: unknown) => this.#alive && reject(error as Error),
-      );
-    });
-  }
-
   /** Runs a commit of a handling, during which the process may crash. It takes a while, in which others may begin. */
   commit<T>(work: () => Promise<T>): Promise<T> {
     const { handling, counts, faults, clock } = this.state;
     const message = handling.getStore()?.message;
-    if (message === undefined || !this.#alive) return this.guard(work);
+    if (message === undefined || !this.isAlive) return this.guard(work);
     const number = ++counts.commits;
     const when = faults.crashAtCommit(number);
     return this.guard(async () => {
       await new Promise<void>((resolve) => clock.after(COMMIT_MS, resolve));
       if (when === 'before') this.crash(`before commit ${number}, of ${message.title}`);
-      if (!this.#alive) return await new Promise<never>(() => undefined);
+      if (!this.isAlive) return await new Promise<never>(() => undefined);
       const value = await work();
       if (when === 'after') this.crash(`after commit ${number}, of ${message.title}`);
       return value;
     });
-  }
-
-  notify(topic: string, listener: () => void): void {
-    const { label, state } = this;
-    this.#timer('after')(state.latencies.hop(`${topic} ${label}`), listener);
   }
 
   #dispatch(message: QueuedMessage, deliver: () => void): void {
@@ -142,30 +122,12 @@ export class SimulatedProcess implements CrashableProcess {
   }
 
   crash(how: string): void {
-    if (!this.#alive) return;
-    this.#alive = false;
+    if (!this.end()) return;
     const others = Math.max(0, this.inFlight.length - 1);
     this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in flight` : ''}`);
     this.state.counts.crashes += 1;
-    for (const cancel of this.#timers) cancel();
     for (const consumer of this.#consumers) consumer.leave();
     this.options.onDeath();
-  }
-
-  /** A timer of the clock that ends with the process. */
-  #timer(kind: 'after' | 'every'): StartTimer {
-    return (milliseconds, work) => {
-      if (!this.#alive) return () => undefined;
-      const cancel = this.state.clock[kind](milliseconds, () => {
-        if (kind === 'after') this.#timers.delete(cancel);
-        work();
-      });
-      this.#timers.add(cancel);
-      return () => {
-        this.#timers.delete(cancel);
-        cancel();
-      };
-    };
   }
 
   #trace({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
