@@ -48,6 +48,16 @@ describe('the test harness of windows', () => {
     expect(results.map(({ window }) => window.end)).to.deep.equal([at('08:01:00')]);
   });
 
+  it('lets the time until an event pass, so that the clock closes windows before it', async () => {
+    const { results, late } = await windowsHarness(metrics)
+      .receive(order('08:00:50', 5), order('08:20:00', 1))
+      .result();
+    expect(results.map(({ window }) => [window.end, window.watermark])).to.deep.equal([
+      [at('08:01:00'), at('08:01:00')],
+    ]);
+    expect(late).to.deep.equal([]);
+  });
+
   it('counts a repeated event once, and rejects wrong events and a fold that throws', async () => {
     const twice = windowsHarness(metrics).receive(order('08:00:10', 5, 'a'), order('08:00:10', 5, 'a'));
     expect((await twice.advance('2m').result()).results[0]?.data).to.deep.equal({ orders: 1, revenue: 5 });
