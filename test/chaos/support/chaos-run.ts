@@ -74,11 +74,13 @@ export async function settledForGood(run: ChaosRun, expected: Expectations = {},
   if (wrong.length > 0) throw new Error(`after the end:\n- ${wrong.join('\n- ')}`);
 }
 
-/** The queues with waiting messages, and their counts. */
+/** The queues with waiting messages, and their counts. The mark of an ordered worker stays in its queue. */
 async function waiting({ names, options: { amqpUrl, managementUrl, prefix } }: ChaosFleet): Promise<string[]> {
-  const queues = (await createManagement({ url: managementUrl }).queues(prefix)).filter(({ name }) =>
-    workers.some((worker) => name === names.queue(worker.name) || name.startsWith(`${names.queue(worker.name)}.`)),
-  );
+  const queues = (await createManagement({ url: managementUrl }).queues(prefix))
+    .filter(({ name }) =>
+      workers.some((worker) => name === names.queue(worker.name) || name.startsWith(`${names.queue(worker.name)}.`)),
+    )
+    .filter(({ name }) => !workers.some((worker) => name === names.mark(worker.name)));
   const connection = await connect(amqpUrl.split(',')[0] ?? '');
   try {
     const channel = await connection.createChannel();
