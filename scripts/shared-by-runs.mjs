@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quickRabbitmq } from './quick-rabbitmq.mjs';
 import { temporaryFolder } from './temporary-folder.mjs';
 
 /** All runs together use about 1 GB at their peak, most of it installed packages. */
@@ -16,9 +17,11 @@ export async function withShared(work, signal) {
   try {
     const env = { NODE_COMPILE_CACHE: join(folder, 'compiled'), TMPDIR: join(folder, 'tmp') };
     await mkdir(env.TMPDIR);
+    const server = await startScript(join(folder, 'installation'));
+    if (server !== undefined) env.FLOTILLA_TEST_RABBITMQ_SERVER = server;
     const { FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_MANAGEMENT_URL } = process.env;
     if (FLOTILLA_TEST_AMQP_URL === undefined || FLOTILLA_TEST_MANAGEMENT_URL === undefined) {
-      node = await startNode(join(folder, 'rabbitmq'), signal);
+      node = await startNode({ dataDir: join(folder, 'rabbitmq'), server, signal });
       env.FLOTILLA_TEST_AMQP_URL = node.amqpUrl;
       env.FLOTILLA_TEST_MANAGEMENT_URL = node.managementUrl;
     }
@@ -29,8 +32,14 @@ export async function withShared(work, signal) {
   }
 }
 
-async function startNode(dataDir, signal) {
+/** The script that starts the installed RabbitMQ faster; undefined for the script of the installation. */
+async function startScript(folder) {
+  const { findRabbitmqServer } = await import('../dist/src/supervisor/broker/rabbitmq-node/install.js');
+  return quickRabbitmq(findRabbitmqServer(process.env.PATH), folder);
+}
+
+async function startNode(options) {
   const { startRabbitNode } = await import('../dist/src/supervisor/broker/rabbitmq-node.js');
   const { silentLogger } = await import('../dist/src/telemetry/logger.js');
-  return startRabbitNode({ dataDir, logger: silentLogger(), signal, searchPath: process.env.PATH ?? '' });
+  return startRabbitNode({ ...options, logger: silentLogger(), searchPath: process.env.PATH ?? '' });
 }

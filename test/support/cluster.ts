@@ -9,6 +9,7 @@ import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/broker/rabbit
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { atEnd } from './clean-up.js';
+import { installation } from './rabbitmq.js';
 
 /** A cluster of several RabbitMQ nodes on loopback, numbered from 0. */
 export interface TestCluster {
@@ -119,12 +120,12 @@ async function startNode(
   await mkdir(dataDir, { recursive: true });
   await writeFile(join(dataDir, '.erlang.cookie'), cookie, { mode: 0o400 });
   return startRabbitNode({
+    ...installation(),
     ...options,
     dataDir,
     name: `n${index}@localhost`,
     logger: silentLogger(),
     startLimit: START_LIMIT,
-    ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
   });
 }
 

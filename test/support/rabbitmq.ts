@@ -82,16 +82,23 @@ async function connectToOneOf(urls: readonly string[]): Promise<ChannelModel> {
   throw new AggregateError(errors, `no connection to ${urls.length} nodes`);
 }
 
+/** The installation that nodes of tests run: the one of FLOTILLA_TEST_RABBITMQ_SERVER, which the whole suite prepares
+ *  to start faster, or the installed one. */
+export function installation(): Pick<RabbitNodeOptions, 'server' | 'searchPath'> {
+  const { FLOTILLA_TEST_RABBITMQ_SERVER: server, PATH: searchPath } = process.env;
+  return { ...(server !== undefined && { server }), ...(searchPath !== undefined && { searchPath }) };
+}
+
 /** A separate node for a test that kills or blocks it. It is also removed when the run ends, and while it starts. */
 export async function ownNode(options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {}): Promise<OwnNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'flotilla-rabbit-'));
   const ending = new AbortController();
   const starting = startRabbitNode({
+    ...installation(),
     ...options,
     dataDir,
     logger: silentLogger(),
     signal: ending.signal,
-    ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
   });
   return startedNode(starting, {
     dataDir,
