@@ -17,14 +17,19 @@ export async function withShared(work, signal) {
   try {
     const env = { NODE_COMPILE_CACHE: join(folder, 'compiled'), TMPDIR: join(folder, 'tmp') };
     await mkdir(env.TMPDIR);
-    const server = await startScript(join(folder, 'installation'));
-    if (server !== undefined) env.FLOTILLA_TEST_RABBITMQ_SERVER = server;
+    let server = await startScript(join(folder, 'installation'));
     const { FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_MANAGEMENT_URL } = process.env;
     if (FLOTILLA_TEST_AMQP_URL === undefined || FLOTILLA_TEST_MANAGEMENT_URL === undefined) {
-      node = await startNode({ dataDir: join(folder, 'rabbitmq'), server, signal });
+      const start = () => startNode({ dataDir: join(folder, 'rabbitmq'), server, signal });
+      node = await start().catch((error) => {
+        if (server === undefined || signal?.aborted) throw error;
+        server = undefined; // an installation that cannot be linked
+        return start();
+      });
       env.FLOTILLA_TEST_AMQP_URL = node.amqpUrl;
       env.FLOTILLA_TEST_MANAGEMENT_URL = node.managementUrl;
     }
+    if (server !== undefined) env.FLOTILLA_TEST_RABBITMQ_SERVER = server;
     return await work(env);
   } finally {
     await node?.stop();
