@@ -10,8 +10,8 @@ describe('an aligned interval', () => {
     mock.method(performance, 'now', () => now);
   });
   afterEach(() => {
+    mock.restoreAll(); // first: a test may have replaced a timer that is replaced already
     mock.timers.reset();
-    mock.restoreAll();
   });
 
   const pass = (milliseconds: number, step = 100) => {
