@@ -182,7 +182,8 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const n of numbers(1, 30)) await bench.publish(jobBegun(n));
       const ending = new AbortController();
       const seen: (number | 'gap')[] = [];
-      const options = { from: undefined, batchSize: 5, signal: ending.signal };
+      // RabbitMQ may stop delivering where it trims the log
+      const options = { from: undefined, batchSize: 5, idleLimit: 2_000, signal: ending.signal };
       let isTrimmed = false;
       for await (const part of followVerified(bench.broker, bench.names.log, options)) {
         if (part.kind === 'entries') seen.push(...part.entries.map(({ body }) => numberOf(body)));
@@ -198,9 +199,10 @@ for (const kind of ['memory', 'rabbitmq']) {
         return typeof n === 'number' && typeof before === 'number' && n !== before + 1;
       };
       expect(seen.filter(isMissing), 'entries after others that are missing, without a gap').to.deep.equal([]);
-      // RabbitMQ 4.3 trims in several steps, each of which may be a separate gap
+      // RabbitMQ 4.3 trims in several steps, each of which may be a separate gap. It may end with the entry before the next
+      // one: that this one follows cannot be verified then
       const isNoGap = (each: number | 'gap', at: number) =>
-        each === 'gap' && Number(seen[at + 1]) <= Number(seen[at - 1]) + 1;
+        each === 'gap' && Number(seen[at + 1]) <= Number(seen[at - 1]);
       expect(seen.filter(isNoGap), 'gaps where nothing is missing').to.deep.equal([]);
       expect(seen).to.include('gap');
     });
