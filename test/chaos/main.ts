@@ -301,4 +301,5 @@ console.log(`\nCHAOS_SEED=${seed}`);
 for (const { name, outcome, detail } of results)
   console.log(`${outcome.padEnd(8)} ${name.padEnd(50)} ${detail.slice(0, 120)}`);
 console.log(`kills: ${counts(killed)}`);
-process.exitCode = results.some(({ outcome }) => outcome === 'BROKEN') ? 1 : 0;
+if (results.length === 0) console.error(`No part has ${JSON.stringify(values.only)} in its name.`);
+process.exitCode = results.length === 0 || results.some(({ outcome }) => outcome === 'BROKEN') ? 1 : 0;
