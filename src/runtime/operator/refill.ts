@@ -1,5 +1,4 @@
-import { vouchAgain, type Broker } from '../../broker/broker.js';
-import { republished } from '../../broker/messages/republish.js';
+import type { Broker, Delivery } from '../../broker/broker.js';
 import { partitionQueues, setsInBroker } from '../../broker/topology/partition-sets.js';
 import { namesFor, sizesOf, topologyOf, type Names } from '../../broker/topology/topology.js';
 import { systemClock } from '../../concurrency/clock.js';
@@ -9,6 +8,7 @@ import type { Fleet } from '../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { RELAY } from '../../outbox/relay.js';
 import { drainQueue } from '../../queues/drain-queue.js';
+import { moveWith, withPublisher } from '../../queues/move-messages.js';
 import { publishAll } from '../../replay/sending/publish-history.js';
 import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
 import { acquireWithin } from '../../store/leases/acquire-within.js';
@@ -173,29 +173,18 @@ async function earlyMessages(
   return found;
 }
 
-/** Moves them behind those that were sent. */
+/** Moves them behind those that were sent. Rejects if some were not moved. */
 async function moveBehind(
   { worker, queue, ready }: EarlyMessages,
   { broker, names, signal }: { broker: Broker; names: Names; signal: AbortSignal },
 ): Promise<void> {
-  const publisher = broker.createPublisher();
-  try {
-    await publisher.ready(signal);
-    await drainQueue(broker, queue, {
-      count: ready,
-      limit: MOVE_LIMIT_MS,
-      signal,
-      async handle(delivery) {
-        const { routingKey, body, origin } = delivery;
-        const target = { exchange: names.ordered(worker), routingKey, mandatory: true };
-        const vouch = vouchAgain(origin, names.queue(worker));
-        await publisher.publish({ ...target, body, properties: republished(delivery.properties), vouch });
-        delivery.ack();
-      },
-    });
-  } finally {
-    await publisher.close();
-  }
+  const limits = { limit: MOVE_LIMIT_MS, signal };
+  const target = ({ routingKey }: Delivery) => ({ exchange: names.ordered(worker), routingKey });
+  const moved = await withPublisher(broker, limits, (publisher) =>
+    drainQueue(broker, queue, { ...limits, count: ready, handle: moveWith(publisher, target) }),
+  );
+  signal.throwIfAborted();
+  if (moved < ready) throw new FlotillaError('broker.no_answer', `${queue}: ${moved} of ${ready} messages were moved`);
 }
 
 function count(counts: Map<string, number>, messages: readonly { worker: string }[]): void {
