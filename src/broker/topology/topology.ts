@@ -128,8 +128,8 @@ export type Names = ReturnType<typeof namesFor>;
  *  or to its quarantine; and its mark. */
 export type FailedTarget = number | 'dead' | 'newer' | 'mark';
 
-/** Returns the routing key of a failed message: its retry delay, `dead` or `newer`; and that of a mark. With the default exchange a worker
- *  could publish to the queue of every other worker, because its permissions do not restrict the queue. */
+/** Returns the routing key of a failed message: its retry delay, `dead` or `newer`; and that of a mark. With the default
+ *  exchange a worker could publish to the queue of every other worker, because its permissions do not restrict the queue. */
 export function failedKey(target: FailedTarget): string {
   return typeof target === 'number' ? formatDuration(target) : target;
 }
