@@ -560,6 +560,16 @@ export const errors = {
     message: 'The key of the event is not one line of 1 to 256 characters',
     remedy: 'Correct `key` of the window definition, or validate the data where it is published.',
   },
+  'windows.split_failed': {
+    disposal: 'reject',
+    message: 'The window definition cannot split the event into parts',
+    remedy: 'Correct `split` of the window definition with a new version.',
+  },
+  'windows.bad_part_id': {
+    disposal: 'reject',
+    message: 'The id of a part is not one line of 1 to 256 characters',
+    remedy: 'Correct `split` of the window definition, or validate the data where it is published.',
+  },
   'windows.fold_failed': {
     disposal: 'reject',
     message: 'The window definition cannot take the event: its key or its fold failed',

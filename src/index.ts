@@ -43,6 +43,7 @@ export type { Projection, ProjectionTx } from './projections/definition.js';
 
 // Windows
 export { hopping, sliding, tumbling, type WindowShape } from './windows/shapes.js';
+export type { EventPart } from './windows/event-part.js';
 export { windowResult, type WindowData } from './windows/window-result.js';
 export type { Windows } from './windows/definition.js';
 export { statistics, type Statistics, type StatisticsSummary } from './windows/statistics/statistics.js';

@@ -1,10 +1,14 @@
 import type { Definitions } from '../events/definitions.js';
 import { unwrapDefinition, type Opaque } from '../opaque.js';
+import type { EventPart } from './event-part.js';
 import type { WindowShape } from './shapes.js';
 import type { WindowData } from './window-result.js';
 
 /** Adds an event to the state of a pane. */
 export type Fold = (state: unknown, event: unknown) => unknown;
+
+/** Returns the parts of an event. */
+export type Split = (event: unknown) => readonly EventPart<unknown>[];
 
 /** A window definition as the runtime sees it: erased types, defaults filled in, durations in milliseconds. */
 export interface WindowsDefinition {
@@ -26,6 +30,8 @@ export interface WindowsDefinition {
   readonly initial: () => unknown;
   /** The fold of each type. */
   readonly foldOf: ReadonlyMap<string, Fold>;
+  /** How the events of some types are split. */
+  readonly splitOf: ReadonlyMap<string, Split>;
   readonly merge: (a: unknown, b: unknown) => unknown;
   /** The type of the results. */
   readonly emits: string;

@@ -2,12 +2,12 @@ import type { DeriveId } from '../events/ids.js';
 import { failpoint } from '../failpoints.js';
 import type { Store, Tx } from '../store/store.js';
 import type { WindowsDefinition } from './definition.js';
+import type { ArrivingEvent } from './engine/arriving-event.js';
 import { WindowEngine, type Arrival, type WindowInput } from './engine/engine.js';
 import type { Segment } from './engine/segment.js';
-import type { Refusal } from './engine/failures.js';
 import { endsOf } from './shapes.js';
 import { newestPane, paneStarts, readPane } from './state/panes-table.js';
-import { joinIds, RecentIds, type SourcedIds } from './state/recent-ids.js';
+import { RecentIds } from './state/recent-ids.js';
 import { requireProgress } from './state/require-progress.js';
 import { SegmentWriter, TooManyResults, type Written } from './state/segment-writer.js';
 import { prepareWindows, type Cursor, type WindowsRow } from './state/windows-table.js';
@@ -15,7 +15,7 @@ import { prepareWindows, type Cursor, type WindowsRow } from './state/windows-ta
 /** An entry of a source. Without `event` it only moves the position. */
 export interface Incoming<Position> {
   position: Position;
-  event?: { input: WindowInput; refusal?: Refusal | undefined };
+  event?: ArrivingEvent | undefined;
 }
 
 /** Runs `write` in a transaction of the store that also moves the position of the source. Resolves with false, without a
@@ -41,6 +41,8 @@ export interface ProcessorOptions<Position> {
 
 /** Changed panes and late events in memory before they are written: a transaction with so many takes about 0.1 s. */
 const MAX_CHANGES = 20_000;
+/** Parts of events that are in memory before they are applied. */
+const MAX_READ = 5_000;
 /** Segments of one transaction. */
 const MAX_SEGMENTS = 100;
 /** Milliseconds after which state without results is written. */
@@ -56,7 +58,22 @@ function requireMoved(from: Cursor | undefined, to: Cursor | undefined): void {
 interface Work<Position> {
   segment: Segment;
   position: Position;
-  ids: SourcedIds;
+  ids: ReturnType<RecentIds['take']>;
+}
+
+/** Groups entries, so that each group has few more parts than `MAX_READ`. */
+function* chunksOf<Position>(entries: Iterable<Incoming<Position>>): Generator<Incoming<Position>[]> {
+  let read: Incoming<Position>[] = [];
+  let size = 0;
+  for (const entry of entries) {
+    read.push(entry);
+    size += entry.event?.parts.length ?? 0;
+    if (size < MAX_READ) continue;
+    yield read;
+    read = [];
+    size = 0;
+  }
+  yield read;
 }
 
 /** Applies the entries of a source to the windows of one definition. State, watermark, results and the position of the
@@ -116,15 +133,17 @@ export class WindowProcessor<Position> {
     return processor;
   }
 
-  /** Applies entries in order. `arrival` returns when an event arrived. Throws `FoldFailure`; the
+  /** Applies entries in order. `arrival` returns when a part of an event arrived. Throws `FoldFailure`; the
    *  processor must not be used afterwards. */
-  async apply(entries: readonly Incoming<Position>[], arrival: (input: WindowInput) => Arrival): Promise<void> {
-    await this.#load(entries);
-    for (const { position, event } of entries) {
-      const isClosing = event !== undefined && this.#add(event, arrival);
-      this.#position = position;
-      if (isClosing || this.engine.changes >= MAX_CHANGES) this.#cut(position);
-      if (this.#work.length >= this.#limit) await this.flush();
+  async apply(entries: Iterable<Incoming<Position>>, arrival: (input: WindowInput) => Arrival): Promise<void> {
+    for (const read of chunksOf(entries)) {
+      await this.#load(read);
+      for (const { position, event } of read) {
+        const isClosing = event !== undefined && this.#add(event, arrival);
+        this.#position = position;
+        if (isClosing || this.engine.changes >= MAX_CHANGES) this.#cut(position);
+        if (this.#work.length >= this.#limit) await this.flush();
+      }
     }
     const { now } = this.options;
     if (this.#work.length > 0 || now() - this.#writtenAt >= STATE_INTERVAL_MS) await this.flush();
@@ -167,15 +186,17 @@ export class WindowProcessor<Position> {
     this.#writtenAt = this.options.now();
   }
 
-  #add(
-    { input, refusal }: NonNullable<Incoming<Position>['event']>,
-    arrival: (input: WindowInput) => Arrival,
-  ): boolean {
-    if (!this.recent.add(input.source, input.id)) return false;
-    const at = arrival(input);
-    if (refusal === undefined) return this.engine.apply(input, at);
-    this.engine.refuse(input, refusal, at.now);
-    return false;
+  #add({ id, source, parts }: ArrivingEvent, arrival: (input: WindowInput) => Arrival): boolean {
+    if (!this.recent.add('event', source, id)) return false;
+    const inputs: WindowInput[] = [];
+    let last: Arrival | undefined;
+    for (const part of parts) {
+      if (part.id !== undefined && !this.recent.add('part', source, part.id)) continue;
+      last = arrival(part.input);
+      if (part.refusal === undefined) inputs.push(part.input);
+      else this.engine.refuse(part.input, part.refusal, last.now);
+    }
+    return last !== undefined && this.engine.apply(inputs, last);
   }
 
   /** Loads the stored panes of the entries. */
@@ -183,8 +204,10 @@ export class WindowProcessor<Position> {
     const { store } = this.options;
     const missing = new Map<string, { start: number; key: string }>();
     for (const { event } of entries) {
-      const pane = event?.refusal === undefined && event !== undefined ? this.engine.missing(event.input) : undefined;
-      if (pane !== undefined) missing.set(`${pane.start} ${pane.key}`, pane);
+      for (const { input, refusal } of event?.parts ?? []) {
+        const pane = refusal === undefined ? this.engine.missing(input) : undefined;
+        if (pane !== undefined) missing.set(`${pane.start} ${pane.key}`, pane);
+      }
     }
     for (const { start, key } of missing.values()) {
       const pane = await readPane(store.query, this.row.id, start, key);
@@ -201,7 +224,7 @@ export class WindowProcessor<Position> {
     const part = this.#work.slice(0, this.#limit);
     const last = part.at(-1);
     if (last === undefined) return true;
-    const ids = joinIds(part.slice(this.#closing === undefined ? 0 : 1).map((work) => work.ids));
+    const ids = part.slice(this.#closing === undefined ? 0 : 1).flatMap((work) => work.ids);
     const done: { written?: Written; remember?: () => void } = {};
     try {
       const isCommitted = await this.options.commit(last.position, async (tx) => {
@@ -241,7 +264,7 @@ export class WindowProcessor<Position> {
       ...{ panes: [], late: [], changed: [], watermark },
       ends: pending.sort((a, b) => a - b),
     };
-    this.#work = [{ segment, position, ids: {} }];
+    this.#work = [{ segment, position, ids: [] }];
     this.#closing = closing;
     while (this.#work.length > 0) if (!(await this.#commit())) break;
   }

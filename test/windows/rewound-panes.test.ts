@@ -3,7 +3,7 @@ import { derivedId } from '../../src/events/ids.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import type { Store } from '../../src/store/store.js';
 import { WindowProcessor } from '../../src/windows/processor.js';
-import { inputOf } from '../../src/windows/reader/decode-entry.js';
+import { arrivingEvent } from '../../src/windows/reader/arriving-event.js';
 import { rewindWindows } from '../../src/windows/rewind/rewind.js';
 import { listingDefinition, reading } from './support/readings.js';
 import { resultsOf } from './support/run-script.js';
@@ -18,7 +18,7 @@ describe('windows after a rewind', () => {
   afterEach(() => store.close());
 
   const taken = (n: number, after: number) =>
-    inputOf(definition, reading({ n, source: 'north', sensor: 'a', time: BEGIN + after }));
+    arrivingEvent(definition, reading({ n, source: 'north', sensor: 'a', time: BEGIN + after }));
   const open = (position: number) =>
     WindowProcessor.open<number>({
       ...{ store, definition, deriveId: derivedId, now: () => NOW, position },
@@ -49,7 +49,7 @@ describe('windows after a rewind', () => {
     const rewound = await rewindWindows({
       ...{ store, definition, to: BEGIN, dryRun: false, deriveId: derivedId, now: () => NOW, who: 'test' },
       history: async function* () {
-        for (const { input } of unread.splice(0)) yield input;
+        yield* unread.splice(0);
       },
     });
     expect(rewound.changed).to.equal(1);

@@ -2,8 +2,8 @@ import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 import type { WindowsDefinition } from '../../windows/definition.js';
-import type { Incoming } from '../../windows/processor.js';
-import { inputOf } from '../../windows/reader/decode-entry.js';
+import type { ArrivingEvent } from '../../windows/engine/arriving-event.js';
+import { arrivingEvent } from '../../windows/reader/arriving-event.js';
 import type { Failures } from '../../windows/engine/failures.js';
 import type { ConsumedRecord } from '../client/kafka-client.js';
 import { encodedEvent } from '../source/decode-record.js';
@@ -17,7 +17,7 @@ export function decodeInput(
   { topic, partition }: ConsumedPartition,
   record: ConsumedRecord,
   failures: Failures,
-): Incoming<unknown>['event'] {
+): ArrivingEvent | undefined {
   const name = partitionName(topic, partition);
   let envelope: EventEnvelope;
   try {
@@ -25,10 +25,12 @@ export function decodeInput(
   } catch (error) {
     if (!(error instanceof FlotillaError)) throw error;
     const { code, message } = error;
-    const place = { id: `${name}/${record.offset}`, source: topic, type: '-', key: '', time: record.timestamp };
-    return { input: { ...place, event: undefined, fold: (state) => state }, refusal: { code, message } };
+    const place = { id: `${name}/${record.offset}`, source: topic };
+    const input = { ...place, part: '', type: '-', key: '', time: record.timestamp, event: undefined };
+    return { ...place, parts: [{ input: { ...input, fold: (state) => state }, refusal: { code, message } }] };
   }
   if (!definition.foldOf.has(envelope.type)) return undefined;
-  const decoded = inputOf(definition, envelope, failures);
-  return { ...decoded, input: { ...decoded.input, partition: name } };
+  const event = arrivingEvent(definition, envelope, failures);
+  for (const { input } of event.parts) input.partition = name;
+  return event;
 }

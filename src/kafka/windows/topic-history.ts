@@ -2,7 +2,8 @@ import { FlotillaError } from '../../errors.js';
 import { newId } from '../../events/ids.js';
 import type { Store } from '../../store/store.js';
 import { versionName, type WindowsDefinition } from '../../windows/definition.js';
-import { MAX_AHEAD_MS, type WindowInput } from '../../windows/engine/engine.js';
+import type { ArrivingEvent } from '../../windows/engine/arriving-event.js';
+import { MAX_AHEAD_MS } from '../../windows/engine/engine.js';
 import { Failures } from '../../windows/engine/failures.js';
 import type { ConsumedRecord, KafkaAdmin, KafkaClient } from '../client/kafka-client.js';
 import { listOffsets } from '../source/offset-table.js';
@@ -28,7 +29,7 @@ export interface TopicHistoryOptions {
 
 /** Returns a function that yields the events which the live computation has read from its topics: at its first call all,
  *  then those since the previous call. It throws `windows.history_trimmed`, `windows.history_compacted` and `kafka.*`. */
-export function topicHistory(options: TopicHistoryOptions): () => AsyncGenerator<WindowInput> {
+export function topicHistory(options: TopicHistoryOptions): () => AsyncGenerator<ArrivingEvent> {
   const { client, prefix, store, definition, from, signal } = options;
   const consumer = versionName(definition);
   const failures = new Failures();
@@ -47,7 +48,7 @@ export function topicHistory(options: TopicHistoryOptions): () => AsyncGenerator
       if (oldest !== undefined && unchecked.delete(nameOf({ topic, partition }))) requireHistory(oldest, topic, from);
       for (const record of records) {
         const event = decodeInput(definition, { consumer, topic, partition }, record, failures);
-        if (event !== undefined && event.refusal === undefined) yield event.input;
+        if (event !== undefined) yield event;
       }
     }
     signal.throwIfAborted();

@@ -6,7 +6,7 @@ import type { DeriveId } from '../../events/ids.js';
 import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Store, Tx } from '../../store/store.js';
 import { versionName, type WindowsDefinition } from '../../windows/definition.js';
-import { WindowProcessor } from '../../windows/processor.js';
+import { WindowProcessor, type Incoming } from '../../windows/processor.js';
 import type { Failures } from '../../windows/engine/failures.js';
 import type { WindowsMetrics } from '../../windows/reader/windows-metrics.js';
 import { WorkTimer } from '../../windows/reader/work-timer.js';
@@ -137,13 +137,16 @@ export class TopicWindowsSession {
     const processor = await this.#opened();
     this.#from = from;
     const last = records.at(-1);
-    const incoming = records.map((record) => {
-      const event = decodeInput(definition, at, record, this.failures);
-      return { position: { at, next: record === last ? next : record.offset + 1n }, ...(event && { event }) };
-    });
-    this.metrics.read(incoming.filter(({ event }) => event !== undefined).length);
+    const { failures, metrics } = this;
+    const decoded = function* (): Generator<Incoming<TopicPosition>> {
+      for (const record of records) {
+        const event = decodeInput(definition, at, record, failures);
+        if (event !== undefined) metrics.read(1);
+        yield { position: { at, next: record === last ? next : record.offset + 1n }, event };
+      }
+    };
     const now = clock.now();
-    await processor.apply(incoming, () => ({ at: now, now }));
+    await processor.apply(decoded(), () => ({ at: now, now }));
     await processor.flush();
     this.#positions.read(name, next);
     this.#releaseIfRead(name);

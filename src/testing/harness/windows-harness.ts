@@ -9,7 +9,7 @@ import { windowsDefinitionOf, type Windows, type WindowsDefinition } from '../..
 import { FoldFailure } from '../../windows/engine/engine.js';
 import type { LateEvent } from '../../windows/engine/segment.js';
 import { WindowProcessor } from '../../windows/processor.js';
-import { inputOf } from '../../windows/reader/decode-entry.js';
+import { arrivingEvent } from '../../windows/reader/arriving-event.js';
 import { listLate } from '../../windows/state/late-table.js';
 import { readWindows } from '../../windows/state/windows-table.js';
 import type { WindowData } from '../../windows/window-result.js';
@@ -104,18 +104,21 @@ async function advance(processor: WindowProcessor<number>, clock: { now: number 
 
 async function receive(
   processor: WindowProcessor<number>,
-  { definitions, foldOf, ...definition }: WindowsDefinition,
+  definition: WindowsDefinition,
   clock: { now: number },
   { type, data, time, source = 'test', subject = SUBJECT, id = newId(), version }: WindowsTestEvent,
 ): Promise<void> {
+  const { definitions, foldOf } = definition;
   if (!foldOf.has(type)) throw new Error(`the windows ${definition.name} do not read ${type}`);
   const at = Date.parse(time);
   if (Number.isNaN(at)) throw new FlotillaError('windows.bad_time', time);
   if (at > clock.now) await advance(processor, clock, at);
   const event = createEvent(definitions, type, data, { id, source, subject, time, correlationId: id }, version);
-  const input = inputOf({ ...definition, definitions, foldOf }, event);
   const position = (processor.position ?? 0) + 1;
-  await processor.apply([{ position, event: input }], () => ({ at: clock.now, now: clock.now }));
+  await processor.apply([{ position, event: arrivingEvent(definition, event) }], () => ({
+    at: clock.now,
+    now: clock.now,
+  }));
 }
 
 async function resultOf(store: Store, definition: WindowsDefinition): Promise<WindowsHarnessResult> {

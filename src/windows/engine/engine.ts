@@ -5,9 +5,12 @@ import { PaneCache, type Pane } from './pane-cache.js';
 import type { LateEvent, Segment, WindowOfKey } from './segment.js';
 import { Watermark, type StoredWatermark } from './watermark.js';
 
-/** An event with its key and its fold. */
+/** An event, or a part of one, with its key and its fold. */
 export interface WindowInput {
+  /** The id of the event. */
   id: string;
+  /** Names the part within the event; empty for an event that is not split. */
+  part: string;
   source: string;
   type: string;
   /** Event time, in milliseconds since the epoch. */
@@ -39,6 +42,11 @@ export const MAX_AHEAD_MS = 5 * 60_000;
 
 /** The maximum length of a key; results have it in their subject. */
 const MAX_KEY_LENGTH = 256;
+
+/** Whether the subject of a result can contain the key. */
+export function isUsableKey(key: string): boolean {
+  return key.length <= MAX_KEY_LENGTH && subjectText.safeParse(key).success;
+}
 
 /** A fold that threw. Its pane may be changed, so that all panes in memory are to be discarded. */
 export class FoldFailure extends Error {
@@ -106,14 +114,24 @@ export class WindowEngine {
     this.#panes.add(pane);
   }
 
-  /** Adds an event. Returns whether windows are to be closed: `cut` before the next event. Throws `FoldFailure`. */
-  apply(input: WindowInput, { at, now }: Arrival): boolean {
+  /** Adds the parts of an event. They arrive together: none makes another one late. Returns whether windows are to be
+   *  closed: `cut` before the next event. Throws `FoldFailure`. */
+  apply(parts: readonly WindowInput[], { at, now }: Arrival): boolean {
+    // no window is left to be closed
+    this.#closed = this.watermark.value;
+    let newest: WindowInput | undefined;
+    for (const part of parts) if (this.#add(part, now) && !(newest && newest.time >= part.time)) newest = part;
+    if (newest === undefined) return false;
+    this.watermark.observe(newest.partition ?? newest.source, newest.time, at);
+    return this.watermark.value >= this.#nextEnd;
+  }
+
+  /** False if it is refused. */
+  #add(input: WindowInput, now: number): boolean {
     if (input.time > now + MAX_AHEAD_MS) {
       this.refuse(input, { code: 'windows.time_ahead', message: `${input.time - now} ms ahead` }, now);
       return false;
     }
-    // no window is left to be closed
-    this.#closed = this.watermark.value;
     const start = paneOf(this.definition.window, input.time);
     const pane = this.#panes.get(start, input.key) ?? this.#create(start, input);
     if (pane === undefined) {
@@ -122,15 +140,14 @@ export class WindowEngine {
     }
     if (start + this.definition.window.every <= this.watermark.value) this.#applyLate(input, pane, now);
     else this.#fold(input, pane);
-    this.watermark.observe(input.partition ?? input.source, input.time, at);
-    return this.watermark.value >= this.#nextEnd;
+    return true;
   }
 
-  /** Records an event that cannot be added. */
+  /** Records a part that cannot be added. */
   refuse(input: Omit<WindowInput, 'event' | 'fold'>, { code, message }: { code: string; message: string }, at: number) {
-    const { id: eventId, source, type, key, time } = input;
+    const { id: eventId, part, source, type, key, time } = input;
     this.#late.push({
-      ...{ eventId, source, type, time, code, message, at },
+      ...{ eventId, part, source, type, time, code, message, at },
       ...{ key: key.slice(0, MAX_KEY_LENGTH), outcome: 'refused', windowEnd: 0, lateBy: 0 },
     });
   }
@@ -209,7 +226,7 @@ export class WindowEngine {
 
   /** Undefined for a key that cannot be in a subject. */
   #create(start: number, { key }: WindowInput): Pane | undefined {
-    if (key.length > MAX_KEY_LENGTH || !subjectText.safeParse(key).success) return undefined;
+    if (!isUsableKey(key)) return undefined;
     const pane: Pane = { start, key, count: 0, late: 0, state: this.definition.initial() };
     this.#panes.add(pane);
     return pane;
@@ -236,7 +253,7 @@ export class WindowEngine {
     const correctable = late === 'correct' ? missed.filter((end) => watermark - end <= correctFor) : [];
     const isOpen = missed.length < ends.length;
     const [windowEnd = 0] = missed;
-    const { id: eventId, source, type, key, time } = input;
+    const { id: eventId, part, source, type, key, time } = input;
     const outcome = correctable.length > 0 ? 'corrected' : late === 'ignore' ? 'ignored' : 'expired';
     if (isOpen || correctable.length > 0) this.#fold(input, pane);
     if (isOpen || watermark - pane.start - window.size <= correctFor) {
@@ -245,7 +262,7 @@ export class WindowEngine {
     }
     for (const end of correctable) this.#touch(this.#changed, { key, end });
     this.#late.push({
-      ...{ eventId, source, type, key, time, outcome, windowEnd, at: now },
+      ...{ eventId, part, source, type, key, time, outcome, windowEnd, at: now },
       ...{ lateBy: watermark - windowEnd + 1, code: '', message: '' },
     });
   }

@@ -1,16 +1,11 @@
 import { messageOf } from '../../errors.js';
+import type { Refusal } from './arriving-event.js';
 import { FoldFailure, type WindowInput } from './engine.js';
-
-/** Why an event is refused. */
-export interface Refusal {
-  code: string;
-  message: string;
-}
 
 /** Events that are remembered. */
 const MAX_FAILURES = 1_000;
 
-/** Events whose fold failed. They are refused when they are read again, after the state was loaded again. */
+/** Events, and parts of events, whose fold failed. They are refused when they are read again, after the state was loaded again. */
 export class Failures {
   readonly #refusals = new Map<string, Refusal>();
 
@@ -22,11 +17,11 @@ export class Failures {
   }
 
   /** Returns why an event is refused; undefined if its fold has not failed. */
-  of(event: Pick<WindowInput, 'source' | 'id'>): Refusal | undefined {
+  of(event: Pick<WindowInput, 'source' | 'id' | 'part'>): Refusal | undefined {
     return this.#refusals.get(nameOf(event));
   }
 }
 
-function nameOf({ source, id }: Pick<WindowInput, 'source' | 'id'>): string {
-  return `${source} ${id}`;
+function nameOf({ source, id, part }: Pick<WindowInput, 'source' | 'id' | 'part'>): string {
+  return `${source} ${id} ${part}`;
 }

@@ -12,9 +12,11 @@ export interface WindowOfKey {
  *  closed. `refused`: it has no usable data, key or time; `code` says why. */
 export type LateOutcome = 'corrected' | 'ignored' | 'expired' | 'refused';
 
-/** An event that was late or refused. */
+/** An event, or a part of one, that was late or refused. */
 export interface LateEvent {
   eventId: string;
+  /** The id of the part or, without one, its place in the event from 0; empty for an event that is not split. */
+  part: string;
   source: string;
   type: string;
   key: string;

@@ -1,3 +1,4 @@
+import type { StreamEntry } from '../../broker/broker.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { sleep } from '../../concurrency/sleep.js';
 import { errorOf, hasCode, messageOf } from '../../errors.js';
@@ -6,7 +7,7 @@ import { BEFORE_FIRST, type LogPosition } from '../../event-log/positions/positi
 import type { LogPart } from '../../event-log/reading/follow-verified.js';
 import type { WindowsDefinition } from '../definition.js';
 import { MAX_AHEAD_MS, type Arrival } from '../engine/engine.js';
-import { WindowProcessor } from '../processor.js';
+import { WindowProcessor, type Incoming } from '../processor.js';
 import { decodeEntry } from './decode-entry.js';
 import { Failures } from '../engine/failures.js';
 import { LogEnd } from './log-end.js';
@@ -109,10 +110,20 @@ export class WindowsSession {
     if (part.kind !== 'entries') return;
     const { verify, definitions, emitters } = this.options;
     const options = { verify, definitions, emitters, failures: this.#failures };
-    const entries = part.entries.map((entry) => decodeEntry(this.definition, entry, options));
-    this.#metrics.read(entries.filter(({ event }) => event !== undefined).length);
-    await processor.apply(entries, ({ time }) => this.#arrival(time, end.isLive));
+    await processor.apply(this.#decoded(part.entries, options), ({ time }) => this.#arrival(time, end.isLive));
     end.read(part.entries.at(-1)?.offset ?? -1);
+  }
+
+  /** One at a time: the parts of events may be many. */
+  *#decoded(
+    entries: readonly StreamEntry[],
+    options: Parameters<typeof decodeEntry>[2],
+  ): Generator<Incoming<LogPosition>> {
+    for (const entry of entries) {
+      const decoded = decodeEntry(this.definition, entry, options);
+      if (decoded.event !== undefined) this.#metrics.read(1);
+      yield decoded;
+    }
   }
 
   /** While history is read, the newest event time stands for the wall clock, so that sources become idle as they did

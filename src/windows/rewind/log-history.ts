@@ -5,7 +5,7 @@ import { followLogTo } from '../../event-log/reading/follow-log-to.js';
 import { eventIn } from '../../events/event-in.js';
 import type { Store } from '../../store/store.js';
 import { versionName, type WindowsDefinition } from '../definition.js';
-import type { WindowInput } from '../engine/engine.js';
+import type { ArrivingEvent } from '../engine/arriving-event.js';
 import { Failures } from '../engine/failures.js';
 import { decodeEntry, type DecodeOptions } from '../reader/decode-entry.js';
 
@@ -25,7 +25,7 @@ export interface LogHistoryOptions extends DecodeOptions {
 
 /** Returns a function that yields the events which the live computation has read from the log: at its first call all, then
  *  those since the previous call. It throws `windows.history_trimmed` and `log.unreachable`. */
-export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<WindowInput> {
+export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<ArrivingEvent> {
   const { broker, stream, store, definition, from, signal } = options;
   const decode = { ...options, failures: new Failures() };
   let next: number | undefined;
@@ -44,7 +44,7 @@ export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<Win
         if (next === undefined) requireHistory(entry, stream, from);
         next = entry.offset + 1;
         const { event } = decodeEntry(definition, entry, decode);
-        if (event !== undefined && event.refusal === undefined) yield event.input;
+        if (event !== undefined) yield event;
       }
     }
     signal.throwIfAborted();

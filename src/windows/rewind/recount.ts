@@ -1,6 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { WindowsDefinition } from '../definition.js';
-import { MAX_AHEAD_MS, type WindowInput } from '../engine/engine.js';
+import type { ArrivingEvent } from '../engine/arriving-event.js';
+import { isUsableKey, MAX_AHEAD_MS, type WindowInput } from '../engine/engine.js';
 import type { Pane } from '../engine/pane-cache.js';
 import { endsOf, paneOf, panesOf } from '../shapes.js';
 import { mergePanes, type Content } from '../state/closing.js';
@@ -13,6 +14,7 @@ export class Recount {
   events = 0;
   readonly #panes = new Map<string, Pane>();
   readonly #seen = new Set<string>();
+  readonly #seenParts = new Set<string>();
 
   constructor(
     private readonly definition: WindowsDefinition,
@@ -30,12 +32,21 @@ export class Recount {
     return this.#panes.values();
   }
 
-  /** Adds an event. Throws `windows.rewind_too_large`. */
-  add({ source, id, key, time, event, fold }: WindowInput, now: number): void {
+  /** Adds the parts of an event. Throws `windows.rewind_too_large`. */
+  add({ source, id, parts }: ArrivingEvent, now: number): void {
+    const { first, definition } = this;
+    const own = parts.filter(({ input }) => paneOf(definition.window, input.time) >= first);
+    if (own.length === 0 || !isNew(this.#seen, `${source} ${id}`)) return;
+    for (const part of own) {
+      if (part.id !== undefined && !isNew(this.#seenParts, `${source} ${part.id}`)) continue;
+      if (part.refusal === undefined && part.input.time <= now + MAX_AHEAD_MS) this.#fold(part.input);
+    }
+  }
+
+  #fold({ key, time, event, fold }: WindowInput): void {
     const { window, initial } = this.definition;
+    if (!isUsableKey(key)) return;
     const start = paneOf(window, time);
-    if (start < this.first || time > now + MAX_AHEAD_MS || this.#seen.has(`${source} ${id}`)) return;
-    this.#seen.add(`${source} ${id}`);
     const name = `${start} ${key}`;
     const pane = this.#panes.get(name) ?? { start, key, count: 0, late: 0, state: initial() };
     if (!this.#panes.has(name) && this.#panes.size >= MAX_PANES) throw new FlotillaError('windows.rewind_too_large');
@@ -72,4 +83,9 @@ export class Recount {
       panes.filter((pane) => pane !== undefined),
     );
   }
+}
+
+/** Whether the set did not contain the name, which it does from now on. */
+function isNew(names: Set<string>, name: string): boolean {
+  return names.size < names.add(name).size;
 }

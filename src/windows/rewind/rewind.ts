@@ -2,7 +2,7 @@ import { FlotillaError } from '../../errors.js';
 import type { DeriveId } from '../../events/ids.js';
 import type { Store, Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
-import type { WindowInput } from '../engine/engine.js';
+import type { ArrivingEvent } from '../engine/arriving-event.js';
 import { emitResult } from '../state/emit.js';
 import { countRewind, freeze, prolongFreeze, unfreeze } from '../state/freeze.js';
 import { replacePane } from '../state/panes-table.js';
@@ -26,7 +26,7 @@ export interface RewindOptions {
   /** Compare only. */
   dryRun: boolean;
   /** Yields the events that the live computation has read, each once: those since the previous call, or all. */
-  history: () => AsyncIterable<WindowInput>;
+  history: () => AsyncIterable<ArrivingEvent>;
   deriveId: DeriveId;
   now: () => number;
   /** Unique among all processes. */
@@ -70,7 +70,7 @@ export async function rewindWindows(options: RewindOptions): Promise<Rewound> {
   const { every } = definition.window;
   const recount = new Recount(definition, Math.ceil(to / every) * every);
   const count = async () => {
-    for await (const input of options.history()) recount.add(input, now());
+    for await (const event of options.history()) recount.add(event, now());
   };
   const { id } = await rowOf(store, definition);
   await count();

@@ -5,17 +5,18 @@ import type { LateEvent, LateOutcome } from '../engine/segment.js';
 export const LATE_RETENTION_MS = 30 * 24 * 3_600_000;
 
 export async function insertLate(sql: Sql, windows: number, event: LateEvent): Promise<void> {
-  const { eventId, source, type, key, time, outcome, windowEnd, lateBy, code, message, at } = event;
+  const { eventId, part, source, type, key, time, outcome, windowEnd, lateBy, code, message, at } = event;
   await sql`
     INSERT INTO flotilla_window_late
-      (windows, event_id, source, type, window_key, time, outcome, window_end, late_by, code, message, at)
-    VALUES (${windows}, ${eventId}, ${source}, ${type}, ${key}, ${time}, ${outcome}, ${windowEnd}, ${lateBy}, ${code},
-      ${message.slice(0, 1_000)}, ${at})
-    ON CONFLICT (windows, source, event_id) DO NOTHING`;
+      (windows, event_id, part, source, type, window_key, time, outcome, window_end, late_by, code, message, at)
+    VALUES (${windows}, ${eventId}, ${part}, ${source}, ${type}, ${key}, ${time}, ${outcome}, ${windowEnd}, ${lateBy},
+      ${code}, ${message.slice(0, 1_000)}, ${at})
+    ON CONFLICT (windows, source, event_id, part) DO NOTHING`;
 }
 
 interface Row {
   event_id: string;
+  part: string;
   source: string;
   type: string;
   window_key: string;
@@ -31,8 +32,8 @@ interface Row {
 /** Returns the late and refused events of a version, newest first. */
 export async function listLate(sql: Sql, windows: number, limit: number): Promise<LateEvent[]> {
   const rows = await sql<Row>`
-    SELECT event_id, source, type, window_key, time, outcome, window_end, late_by, code, message, at
-    FROM flotilla_window_late WHERE windows = ${windows} ORDER BY at DESC, event_id LIMIT ${limit}`;
+    SELECT event_id, part, source, type, window_key, time, outcome, window_end, late_by, code, message, at
+    FROM flotilla_window_late WHERE windows = ${windows} ORDER BY at DESC, event_id, part LIMIT ${limit}`;
   return rows.map(({ event_id, window_key, window_end, late_by, time, at, ...row }) => ({
     ...row,
     eventId: event_id,

@@ -1,62 +1,88 @@
 import type { Sql } from '../../store/store.js';
 import { IdSet } from './id-set.js';
 
-/** The number of events among which repeated ones are detected. After a crash, a relay publishes at most the 1,000
- *  unconfirmed events of its store again. */
+/** The number of events, and of parts with an id, among which repeated ones are detected. After a crash, a relay publishes
+ *  at most the 1,000 unconfirmed events of its store again. */
 const LIMIT = 50_000;
 
 /** Texts of 80 KB: the allocator keeps the memory of larger ones apart. */
 const IDS_PER_ROW = 2_000;
 
-/** Ids by source. */
-export type SourcedIds = Readonly<Record<string, readonly string[]>>;
+/** What an id identifies. Those of events and of parts are independent. */
+export type IdKind = 'event' | 'part';
+
+/** Ids of one kind and source. */
+interface SourcedIds {
+  kind: IdKind;
+  source: string;
+  ids: string[];
+}
 
 interface Chunk {
   number: number;
   size: number;
 }
 
-/** The ids of the last events of a reader. A log contains an event again if its publisher did not receive the confirm. */
-export class RecentIds {
-  // two generations, the older of which is dropped as a whole: deleting the oldest entry of a set takes longer each time
+type Chunks = Readonly<Record<IdKind, readonly Chunk[]>>;
+
+interface Row {
+  number: number;
+  kind: IdKind;
+  ids: string;
+}
+
+/** The last ids of one kind: two generations, the older of which is dropped as a whole. Deleting the oldest entry of a set
+ *  takes longer each time. */
+class Generations {
   #newer = new IdSet();
   #older = new IdSet();
+
+  add(source: number, id: string): boolean {
+    if (!this.#newer.add(source, id, this.#older)) return false;
+    if (this.#newer.size < LIMIT) return true;
+    [this.#newer, this.#older] = [this.#older, this.#newer];
+    this.#newer.clear();
+    return true;
+  }
+}
+
+/** The ids of the last events of a reader, and of their parts. A log contains an event again if its publisher did not receive
+ *  the confirm. */
+export class RecentIds {
+  readonly #known: Readonly<Record<IdKind, Generations>> = { event: new Generations(), part: new Generations() };
   /** The number of each source. */
   readonly #sources = new Map<string, number>();
-  /** Added since the last `take`. */
-  #added: Record<string, string[]> = {};
-  #chunks: readonly Chunk[];
+  /** Added since the last `take`, by kind and source. */
+  #added = new Map<string, SourcedIds>();
+  #chunks: Chunks;
 
   private constructor(
     private readonly windows: number,
-    stored: readonly { number: number; ids: SourcedIds }[],
+    stored: readonly Row[],
   ) {
-    for (const { ids } of stored) {
-      for (const [source, each] of Object.entries(ids))
-        for (const id of each) this.#newer.add(this.#numberOf(source), id);
+    const chunks: Record<IdKind, Chunk[]> = { event: [], part: [] };
+    for (const { number, kind, ids: json } of stored) {
+      const all = Object.entries(JSON.parse(json) as Record<string, string[]>);
+      for (const [source, ids] of all) for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
+      const size = all.reduce((sum, [, { length }]) => sum + length, 0);
+      chunks[kind].push({ number: Number(number), size });
     }
-    this.#chunks = stored.map(({ number, ids }) => ({ number, size: sizeOf(ids) }));
+    this.#chunks = chunks;
   }
 
   static async load(sql: Sql, windows: number): Promise<RecentIds> {
-    const rows = await sql<{ number: number; ids: string }>`
-      SELECT number, ids FROM flotilla_window_recent WHERE windows = ${windows} ORDER BY number`;
-    return new RecentIds(
-      windows,
-      rows.map(({ number, ids }) => ({ number: Number(number), ids: JSON.parse(ids) as SourcedIds })),
-    );
+    const rows = await sql<Row>`
+      SELECT number, kind, ids FROM flotilla_window_recent WHERE windows = ${windows} ORDER BY number`;
+    return new RecentIds(windows, rows);
   }
 
   /** Adds an id; false if it is known. */
-  add(source: string, id: string): boolean {
-    if (!this.#newer.add(this.#numberOf(source), id, this.#older)) return false;
-    if (this.#newer.size >= LIMIT) {
-      const oldest = this.#older;
-      this.#older = this.#newer;
-      this.#newer = oldest;
-      oldest.clear();
-    }
-    (this.#added[source] ??= []).push(id);
+  add(kind: IdKind, source: string, id: string): boolean {
+    if (!this.#known[kind].add(this.#numberOf(source), id)) return false;
+    const name = `${kind} ${source}`;
+    const added = this.#added.get(name);
+    if (added === undefined) this.#added.set(name, { kind, source, ids: [id] });
+    else added.ids.push(id);
     return true;
   }
 
@@ -69,49 +95,54 @@ export class RecentIds {
   }
 
   /** Returns the ids that were added since the last call. */
-  take(): SourcedIds {
-    const added = this.#added;
-    this.#added = {};
+  take(): readonly SourcedIds[] {
+    const added = [...this.#added.values()];
+    this.#added = new Map();
     return added;
   }
 
-  /** Stores ids, and deletes the oldest ones. Returns a function to call after the commit. */
-  async store(sql: Sql, ids: SourcedIds): Promise<() => void> {
-    if (sizeOf(ids) === 0) return () => undefined;
-    const chunks = [...this.#chunks];
-    for (const part of split(ids)) {
-      const chunk = { number: (chunks.at(-1)?.number ?? 0) + 1, size: sizeOf(part) };
-      chunks.push(chunk);
-      await sql`
-        INSERT INTO flotilla_window_recent (windows, number, ids)
-        VALUES (${this.windows}, ${chunk.number}, ${JSON.stringify(part)})`;
+  /** Stores ids in order, and deletes the oldest ones. Returns a function to call after the commit. */
+  async store(sql: Sql, taken: readonly SourcedIds[]): Promise<() => void> {
+    const chunks = { event: [...this.#chunks.event], part: [...this.#chunks.part] };
+    let last = Math.max(chunks.event.at(-1)?.number ?? 0, chunks.part.at(-1)?.number ?? 0);
+    for (const { kind, source, ids } of joined(taken)) {
+      for (let at = 0; at < ids.length; at += IDS_PER_ROW) {
+        const row = ids.slice(at, at + IDS_PER_ROW);
+        last += 1;
+        chunks[kind].push({ number: last, size: row.length });
+        await sql`
+          INSERT INTO flotilla_window_recent (windows, number, kind, ids)
+          VALUES (${this.windows}, ${last}, ${kind}, ${JSON.stringify({ [source]: row })})`;
+      }
     }
-    let total = chunks.reduce((sum, each) => sum + each.size, 0);
-    while (total - (chunks[0]?.size ?? 0) >= LIMIT) total -= chunks.shift()?.size ?? 0;
-    await sql`
-      DELETE FROM flotilla_window_recent
-      WHERE windows = ${this.windows} AND number < ${chunks[0]?.number ?? 0}`;
+    for (const kind of new Set(taken.map((each) => each.kind))) await this.#deleteOldest(sql, kind, chunks[kind]);
     return () => {
       this.#chunks = chunks;
     };
   }
-}
 
-/** Joins ids in order. */
-export function joinIds(parts: readonly SourcedIds[]): SourcedIds {
-  const joined: Record<string, string[]> = {};
-  for (const part of parts) {
-    for (const [source, ids] of Object.entries(part)) joined[source] = (joined[source] ?? []).concat(ids);
+  async #deleteOldest(sql: Sql, kind: IdKind, chunks: Chunk[]): Promise<void> {
+    let total = chunks.reduce((sum, each) => sum + each.size, 0);
+    let old = 0;
+    for (const { size } of chunks) {
+      if (total - size < LIMIT) break;
+      total -= size;
+      old += 1;
+    }
+    if (old === 0) return;
+    chunks.splice(0, old);
+    await sql`
+      DELETE FROM flotilla_window_recent
+      WHERE windows = ${this.windows} AND kind = ${kind} AND number < ${chunks[0]?.number ?? 0}`;
   }
-  return joined;
 }
 
-/** Parts of at most `IDS_PER_ROW` ids. */
-function* split(ids: SourcedIds): Generator<SourcedIds> {
-  for (const [source, each] of Object.entries(ids))
-    for (let at = 0; at < each.length; at += IDS_PER_ROW) yield { [source]: each.slice(at, at + IDS_PER_ROW) };
-}
-
-function sizeOf(ids: SourcedIds): number {
-  return Object.values(ids).reduce((sum, { length }) => sum + length, 0);
+/** Joins ids of one kind and source. */
+function joined(taken: readonly SourcedIds[]): Iterable<SourcedIds> {
+  const all = new Map<string, SourcedIds>();
+  for (const { kind, source, ids } of taken) {
+    const name = `${kind} ${source}`;
+    all.set(name, { kind, source, ids: (all.get(name)?.ids ?? []).concat(ids) });
+  }
+  return all.values();
 }

@@ -108,9 +108,11 @@ export async function prepareWindows(store: Store, definition: WindowsDefinition
 }
 
 /** What determines the meaning of the state, as far as it is data. */
-function parametersOf({ window, grace, late, correctFor, emits, foldOf }: WindowsDefinition): string {
+function parametersOf({ window, grace, late, correctFor, emits, foldOf, splitOf }: WindowsDefinition): string {
   const { kind, size, every } = window;
-  return JSON.stringify({ kind, size, every, grace, late, correctFor, emits, types: [...foldOf.keys()].sort() });
+  const types = [...foldOf.keys()].sort();
+  const split = splitOf.size === 0 ? undefined : [...splitOf.keys()].sort();
+  return JSON.stringify({ kind, size, every, grace, late, correctFor, emits, types, split });
 }
 
 /** What a transaction has added. */

@@ -2,12 +2,11 @@ import { expect } from 'chai';
 import { derivedId } from '../../../src/events/ids.js';
 import type { Store } from '../../../src/store/store.js';
 import type { WindowsDefinition } from '../../../src/windows/definition.js';
-import { MAX_AHEAD_MS } from '../../../src/windows/engine/engine.js';
-import { inputOf } from '../../../src/windows/reader/decode-entry.js';
+import { arrivingEvent } from '../../../src/windows/reader/arriving-event.js';
 import { rewindWindows } from '../../../src/windows/rewind/rewind.js';
 import { readWindows } from '../../../src/windows/state/windows-table.js';
-import type { Arrived, ScriptStep } from './oracle.js';
-import { reading } from './readings.js';
+import { isUsable, partsOf, type ScriptStep } from './oracle.js';
+import { reading, readings } from './readings.js';
 import { resultsOf } from './run-script.js';
 
 /** Rewinds to a time, and expects the last result of each closed window to have all readings of the window, also those
@@ -20,14 +19,15 @@ export async function checkRewind(
 ): Promise<void> {
   const row = await readWindows(store.query, definition);
   if (row === undefined) return;
-  const all = script.filter((step): step is Arrived => 'n' in step);
+  const all = script.filter((step) => 'n' in step);
   const now = Math.max(...all.map(({ at }) => at));
   const rewind = () => {
     const unread = [...all];
     return rewindWindows({
       ...{ store, definition, to, dryRun: false, deriveId: derivedId, now: () => now, who: 'test' },
       history: async function* () {
-        for (const each of unread.splice(0)) yield inputOf(definition, reading(each)).input;
+        for (const each of unread.splice(0))
+          yield arrivingEvent(definition, 'parts' in each ? readings(each) : reading(each));
       },
     });
   };
@@ -36,7 +36,12 @@ export async function checkRewind(
   expect([second.changed, second.added, second.emitted], 'a second rewind').to.deep.equal([0, 0, 0]);
 
   const { size, every, kind } = definition.window;
-  const counted = new Map(all.filter(({ time }) => time <= now + MAX_AHEAD_MS).map((each) => [each.n, each]));
+  const counted = new Map(
+    all
+      .flatMap(partsOf)
+      .filter((part) => isUsable(part, now))
+      .map((part) => [part.identity, part]),
+  );
   const last = new Map<string, { numbers: number[]; revision: number }>();
   for (const { numbers, window } of await resultsOf(store)) {
     const name = `${window.key} ${window.end}`;

@@ -30,7 +30,10 @@ export function compare({ results, late, row }: ScriptOutcome, expected: Expecte
       expect(new Set(all.map((each) => each.id)).size, `${name}, ids; ${id}`).to.equal(all.length);
     }
   }
-  const found = late.map(({ eventId, outcome }): [number, string] => [Number(eventId.slice(-12)), outcome]);
+  const found = late.map(({ eventId, part, outcome }): [string, string] => {
+    const n = Number(eventId.slice(-12));
+    return [part === '' ? `${n}` : `${n}/${part}`, outcome];
+  });
   expect(Object.fromEntries(found)).to.deep.equal(Object.fromEntries(expected.late));
   if (Number.isFinite(expected.watermark)) expect(row?.watermark.value).to.equal(expected.watermark);
 }

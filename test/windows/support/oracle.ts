@@ -1,4 +1,5 @@
 import type { WindowsDefinition } from '../../../src/windows/definition.js';
+import type { PartTaken } from './readings.js';
 
 /** A reading as it arrives. */
 export interface Arrived {
@@ -9,12 +10,30 @@ export interface Arrived {
   at: number;
 }
 
+/** Readings that arrive as the parts of one event. */
+export interface ArrivedTogether {
+  n: number;
+  source: string;
+  parts: readonly PartTaken[];
+  at: number;
+}
+
 /** The reader has received everything that was published before `at`, and looks at the clock. */
 export interface Tick {
   tick: number;
 }
 
-export type ScriptStep = Arrived | Tick;
+export type ScriptStep = Arrived | ArrivedTogether | Tick;
+
+/** The parts of an event with their names; `identity`: what makes it the same part in another event. */
+export function partsOf(step: Arrived | ArrivedTogether): (PartTaken & { name: string; identity: string })[] {
+  if (!('parts' in step)) return [{ ...step, name: String(step.n), identity: `event ${step.source} ${step.n}` }];
+  return step.parts.map((part, place) => ({
+    ...part,
+    name: `${step.n}/${part.id ?? place}`,
+    identity: part.id === undefined ? `place ${step.source} ${step.n} ${place}` : `part ${step.source} ${part.id}`,
+  }));
+}
 
 /** What the results of a window may be. */
 export interface ExpectedWindow {
@@ -31,8 +50,8 @@ export interface ExpectedWindow {
 
 export interface Expected {
   windows: readonly ExpectedWindow[];
-  /** The numbers of the late and refused readings with their outcomes. */
-  late: ReadonlyMap<number, string>;
+  /** The names of the late and refused readings with their outcomes. */
+  late: ReadonlyMap<string, string>;
   watermark: number;
 }
 
@@ -48,15 +67,20 @@ interface Window {
 
 const AHEAD_MS = 5 * 60_000;
 
+/** Whether a reading has a sensor and a time that is not too far ahead. */
+export function isUsable({ sensor, time }: PartTaken, at: number): boolean {
+  return sensor !== '' && time <= at + AHEAD_MS;
+}
+
 /** Computes the windows of a script by plain recomputation: all readings are kept in memory, and each window is counted
  *  from them when it is needed. */
 export function recompute(definition: WindowsDefinition, steps: readonly ScriptStep[]): Expected {
   const { window, grace, idleAfter, correctFor, late: mode } = definition;
   const { kind, size, every } = window;
-  const counted: Arrived[] = [];
-  const seen = new Set<number>();
+  const counted: PartTaken[] = [];
+  const seen = new Set<string>();
   const windows = new Map<string, Window>();
-  const late = new Map<number, string>();
+  const late = new Map<string, string>();
   const newest = new Map<string, { time: number; at: number }>();
   let seenAt: number | undefined;
   let watermark = -Infinity;
@@ -106,29 +130,40 @@ export function recompute(definition: WindowsDefinition, steps: readonly ScriptS
       close();
       continue;
     }
-    const { n, source, sensor, time, at } = step;
-    if (seen.has(n)) continue;
-    seen.add(n);
-    if (time > at + AHEAD_MS) {
-      late.set(n, 'refused');
-      continue;
+    const { source, at } = step;
+    if (seen.has(`event ${step.n}`)) continue;
+    seen.add(`event ${step.n}`);
+    const touched = new Map<Window, boolean>();
+    let latest = -Infinity;
+    for (const part of partsOf(step)) {
+      const { name, identity, sensor, time } = part;
+      if (seen.has(identity)) continue;
+      seen.add(identity);
+      if (!isUsable(part, at)) {
+        late.set(name, 'refused');
+        continue;
+      }
+      latest = Math.max(latest, time);
+      const start = Math.floor(time / every) * every;
+      const ends = Array.from({ length: size / every }, (_, index) => start + (index + 1) * every);
+      const missed = ends.filter((end) => end <= watermark);
+      const corrected = mode === 'correct' ? missed.filter((end) => watermark - end <= correctFor) : [];
+      if (start + every <= watermark) {
+        late.set(name, corrected.length > 0 ? 'corrected' : mode === 'ignore' ? 'ignored' : 'expired');
+      }
+      if (missed.length < ends.length || corrected.length > 0) counted.push(part);
+      for (const end of ends) {
+        const each = get(sensor, end);
+        if (end <= watermark) each.closed = true;
+        touched.set(each, touched.get(each) === true || corrected.includes(end));
+      }
     }
-    const start = Math.floor(time / every) * every;
-    const ends = Array.from({ length: size / every }, (_, index) => start + (index + 1) * every);
-    const missed = ends.filter((end) => end <= watermark);
-    const corrected = mode === 'correct' ? missed.filter((end) => watermark - end <= correctFor) : [];
-    if (start + every <= watermark) {
-      late.set(n, corrected.length > 0 ? 'corrected' : mode === 'ignore' ? 'ignored' : 'expired');
-    }
-    if (missed.length < ends.length || corrected.length > 0) counted.push(step);
-    for (const end of ends) {
-      const each = get(sensor, end);
-      if (end <= watermark) each.closed = true;
+    for (const [each, isCorrected] of touched) {
       each.contents.push(numbers(each));
+      if (isCorrected && exists(each)) emit(each);
     }
-    for (const end of corrected) if (exists({ sensor, end })) emit(get(sensor, end));
-    const known = newest.get(source);
-    newest.set(source, { time: Math.max(time, known?.time ?? -Infinity), at });
+    if (latest === -Infinity) continue;
+    newest.set(source, { time: Math.max(latest, newest.get(source)?.time ?? -Infinity), at });
     seenAt = at;
     watermark = valueAt(at);
     close();

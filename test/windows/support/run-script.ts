@@ -5,12 +5,12 @@ import type { Store } from '../../../src/store/store.js';
 import type { WindowsDefinition } from '../../../src/windows/definition.js';
 import type { LateEvent } from '../../../src/windows/engine/segment.js';
 import { WindowProcessor } from '../../../src/windows/processor.js';
-import { inputOf } from '../../../src/windows/reader/decode-entry.js';
+import { arrivingEvent } from '../../../src/windows/reader/arriving-event.js';
 import { listLate } from '../../../src/windows/state/late-table.js';
 import { readWindows, type WindowsRow } from '../../../src/windows/state/windows-table.js';
 import type { WindowData } from '../../../src/windows/window-result.js';
 import type { ScriptStep } from './oracle.js';
-import { reading } from './readings.js';
+import { reading, readings } from './readings.js';
 
 export interface RunScriptOptions {
   /** Sizes of batches, used again and again. */
@@ -113,12 +113,12 @@ async function runOnce(
       next = steps[index]
     ) {
       index += 1;
-      entries.push({ position: index, event: reading(next), at: next.at });
+      entries.push({ position: index, event: 'parts' in next ? readings(next) : reading(next), at: next.at });
     }
     clock.now = Math.max(...entries.map(({ at }) => at));
     const arrivals = new Map(entries.map(({ event, at }) => [event.id, at] as const).reverse());
     await processor.apply(
-      entries.map(({ position, event }) => ({ position, event: inputOf(definition, event) })),
+      entries.map(({ position, event }) => ({ position, event: arrivingEvent(definition, event) })),
       ({ id }) => {
         const at = arrivals.get(id) ?? clock.now;
         return { at, now: at };

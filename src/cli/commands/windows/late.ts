@@ -13,7 +13,7 @@ export function registerLate(windows: Command, context: Context): void {
   windows
     .command('late')
     .description(
-      'list the events of the last 30 days that were not counted in time, newest first: by how much, in which window, what ' +
+      'list the events, and parts of events, of the last 30 days that were not counted in time, newest first: by how much, in which window, what ' +
         'became of them; refused ones with a code',
     )
     .argument('<name>')
@@ -35,8 +35,9 @@ async function runLate(
     const late = store === undefined || row === undefined ? [] : await listLate(store.query, row.id, limit);
     return { items: late, total: (row?.late ?? 0) + (row?.refused ?? 0), unread: stores.unread };
   });
-  const shown = items.map(({ time, windowEnd, at, ...event }) => ({
+  const shown = items.map(({ part, time, windowEnd, at, ...event }) => ({
     ...event,
+    part: part === '' ? null : part,
     time: timeOf(time),
     windowStart: windowEnd === 0 ? null : timeOf(windowEnd - definition.window.size),
     windowEnd: windowEnd === 0 ? null : timeOf(windowEnd),
@@ -50,6 +51,7 @@ async function runLate(
     freeText: ['reason'],
     columns: {
       event: ({ eventId }) => eventId,
+      part: ({ part }) => part ?? '-',
       type: ({ type }) => type,
       key: ({ key }) => key,
       time: ({ time }) => time,
