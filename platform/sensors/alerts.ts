@@ -24,9 +24,9 @@ const HIGH_SHARE = 0.2;
 
 /** The alert of a sensor and type, as it was reported. */
 export interface Alert {
-  level: Level;
+  readonly level: Level;
   /** When it was reported, in milliseconds; undefined: never. */
-  reportedAt: number | undefined;
+  readonly reportedAt: number | undefined;
 }
 
 /** The level that a reading changes the alert to; undefined if there is nothing to report: it stays, becomes less severe

@@ -14,18 +14,24 @@ const measured = {
   location: place.optional(),
 };
 
+const report = z.strictObject({
+  sensor: sensorId,
+  readings: z.array(z.strictObject(measured)).min(1).max(MAX_READINGS),
+});
+
 /** `time` is when the device measured; that of the event is when the platform stored it. */
 export const sensorEvents = {
-  'sensor.reading': event({
-    1: z.strictObject({ sensor: sensorId, ...measured }),
-  }),
-  /** What devices send by MQTT. */
-  'sensor.report': fromOutside(
-    command({
-      1: z.strictObject({ sensor: sensorId, readings: z.array(z.strictObject(measured)).min(1).max(MAX_READINGS) }),
-    }),
-    'telemetry',
+  /** Readings that were reported together. */
+  'sensor.reading': event(
+    {
+      // before readings were stored together, each was an event
+      1: z.strictObject({ sensor: sensorId, ...measured }),
+      2: report,
+    },
+    { 1: ({ sensor, ...reading }) => ({ sensor, readings: [reading] }) },
   ),
+  /** What devices send by MQTT. */
+  'sensor.report': fromOutside(command({ 1: report }), 'telemetry'),
   'sensor.report_status': fromOutside(
     command({ 1: z.strictObject({ sensor: sensorId, status: z.enum(['online', 'offline']), time }) }),
     'telemetry',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { create } from '../catalogue.js';
 import { nextCursor } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
-import { readingData, readingId } from './reading-event.js';
+import { readingData, reportId } from './reading-event.js';
 import { isAhead, readings, sensorId, subjectOf } from './readings.js';
 import sensorAlerts from './sensor-alerts.js';
 import { latestAnalytics } from './sensor-analytics.js';
@@ -37,7 +37,7 @@ const params = z.object({ id: sensorId });
 const stored = z
   .object({
     accepted: z.int().describe('Stored by this request'),
-    repeated: z.int().describe('Stored before, and not again'),
+    repeated: z.int().describe('Not stored, because this or an earlier request has them'),
   })
   .meta({ id: 'StoredReadings', description: 'How many readings were stored' });
 
@@ -109,7 +109,7 @@ const declared = [
     tag,
     summary: 'Store one reading of a sensor, or up to 500',
     description:
-      'The readings are on disk when this answers. A repeated one is not stored again: it has the same sensor, type and time, and the same `seq`, or without it the same value. A reading without `time` is one of now.',
+      'The readings are on disk when this answers, as one event. A repeated request is not stored again, nor is a reading that is repeated in it: it has the same type and time, and the same `seq`, or without it the same value. A reading that is repeated with others is stored again, and counts once. A reading without `time` is one of now.',
     params,
     body: readings,
     emits: ['sensor.reading'],
@@ -119,15 +119,13 @@ const declared = [
       const now = Date.now();
       const given = Array.isArray(body) ? body : [body];
       if (given.some((reading) => isAhead(reading, now))) throw new ProblemError(timeAhead);
+      const subject = subjectOf(sensor);
+      const data = readingData(sensor, given, now);
+      const event = create('sensor.reading', data, { ...origin(subject), id: reportId('sensor.reading', data) });
       return commit(async (tx) => {
-        const subject = subjectOf(sensor);
-        const context = origin(subject);
-        const events = given.map((reading) => {
-          const data = readingData(sensor, reading, now);
-          return create('sensor.reading', data, { ...context, id: readingId(data) });
-        });
-        const { appended } = await tx.append(subject, 'any', events);
-        return { status: 202, body: { accepted: appended, repeated: events.length - appended } };
+        const { appended } = await tx.append(subject, 'any', [event]);
+        const accepted = appended * data.readings.length;
+        return { status: 202, body: { accepted, repeated: given.length - accepted } };
       });
     },
   }),

@@ -1,13 +1,13 @@
 import type { Sql } from 'flotilla';
-import { defineWorker, type Data } from '../catalogue.js';
-import { changeOf, ranges, type Alert, type Level } from './alerts.js';
-import { subjectOf } from './readings.js';
+import { defineWorker } from '../catalogue.js';
+import type { Level } from './alerts.js';
+import { applyReadings, type Latest, type Update } from './apply-readings.js';
+import { subjectOf, type SensorType } from './readings.js';
 
+/** What is stored of a sensor. */
 interface State {
-  /** Of the latest reading, in milliseconds. */
-  time: number;
-  alert: Alert;
-  isOffline: boolean;
+  isOnline: boolean;
+  latest: Map<SensorType, Latest>;
 }
 
 /** Keeps the latest reading of each sensor and type, and reports a value that leaves its range or returns. It needs the
@@ -41,21 +41,13 @@ export default defineWorker({
     },
   ],
   on: {
-    'sensor.reading': ({ data }, ctx) => {
+    'sensor.reading': ({ data: { sensor, readings } }, ctx) => {
       ctx.write(async ({ sql, emit }) => {
-        const { sensor, type, value, unit } = data;
-        const [time, range, latest] = [Date.parse(data.time), ranges[type], await readState(sql, data)];
-        if (latest !== undefined && time < latest.time) return;
-        const before: Alert = latest?.alert ?? { level: 'normal', reportedAt: undefined };
-        const level = range && changeOf(before, range, value, time);
-        if (latest === undefined || latest.isOffline) await writeOnline(sql, data);
-        await writeState(sql, data, level === undefined ? before : { level, reportedAt: time });
-        if (range === undefined || level === undefined) return;
-        const state = level === 'normal' ? 'cleared' : 'raised';
-        const severity = level === 'normal' ? severityOf(before.level) : level;
-        const { min, max } = range;
-        const alert = { sensor, type, state, severity, value, unit, time: data.time, range: { min, max } } as const;
-        await emit('sensor.alert', alert, { subject: subjectOf(sensor) });
+        const { isOnline, latest } = await readState(sql, sensor);
+        const { first, updates, alerts } = applyReadings(latest, readings);
+        if (first !== undefined && !isOnline) await writeOnline(sql, sensor, first);
+        for (const update of updates) await writeUpdate(sql, sensor, update);
+        for (const alert of alerts) await emit('sensor.alert', { sensor, ...alert }, { subject: subjectOf(sensor) });
       });
     },
     'sensor.offline': ({ data: { sensor, time } }, ctx) => {
@@ -69,34 +61,41 @@ export default defineWorker({
   },
 });
 
-/** An alert that is cleared was raised with a severity. */
-function severityOf(level: Level): 'medium' | 'high' {
-  return level === 'high' ? 'high' : 'medium';
+interface Row {
+  offline_at: number | null;
+  type: SensorType | null;
+  time: number;
+  level: Level;
+  reported_at: number | null;
 }
 
-async function readState(sql: Sql, { sensor, type }: Data<'sensor.reading'>): Promise<State | undefined> {
-  const [row] = await sql<{ time: number; level: Level; reported_at: number | null; offline_at: number | null }>`
-    select v.time, v.level, v.reported_at, s.offline_at
-    from sensor_values v join sensors s on s.sensor = v.sensor
-    where v.sensor = ${sensor} and v.type = ${type}`;
-  if (row === undefined) return undefined;
-  const reportedAt = row.reported_at === null ? undefined : Number(row.reported_at);
-  return { time: Number(row.time), alert: { level: row.level, reportedAt }, isOffline: row.offline_at !== null };
+async function readState(sql: Sql, sensor: string): Promise<State> {
+  const rows = await sql<Row>`
+    select s.offline_at, v.type, v.time, v.level, v.reported_at
+    from sensors s left join sensor_values v on v.sensor = s.sensor
+    where s.sensor = ${sensor}`;
+  const latest = new Map<SensorType, Latest>();
+  for (const { type, time, level, reported_at } of rows) {
+    if (type === null) continue; // went offline before its first reading
+    const reportedAt = reported_at === null ? undefined : Number(reported_at);
+    latest.set(type, { time: Number(time), alert: { level, reportedAt } });
+  }
+  return { isOnline: rows[0]?.offline_at === null, latest };
 }
 
 /** `seen_at` is the time of its first message; those of later readings are in `sensor_values`. */
-async function writeOnline(sql: Sql, { sensor, time }: Data<'sensor.reading'>): Promise<void> {
+async function writeOnline(sql: Sql, sensor: string, time: number): Promise<void> {
   await sql`
-    insert into sensors (sensor, seen_at) values (${sensor}, ${Date.parse(time)})
+    insert into sensors (sensor, seen_at) values (${sensor}, ${time})
     on conflict (sensor) do update set offline_at = null`;
 }
 
-async function writeState(sql: Sql, data: Data<'sensor.reading'>, { level, reportedAt }: Alert): Promise<void> {
-  const { sensor, type, value, unit, location = null } = data;
-  const time = Date.parse(data.time);
+async function writeUpdate(sql: Sql, sensor: string, { reading, time, alert }: Update): Promise<void> {
+  const { type, value, unit, location = null } = reading;
+  const { level, reportedAt = null } = alert;
   await sql`
     insert into sensor_values (sensor, type, value, unit, location, time, level, reported_at)
-    values (${sensor}, ${type}, ${value}, ${unit}, ${location}, ${time}, ${level}, ${reportedAt ?? null})
+    values (${sensor}, ${type}, ${value}, ${unit}, ${location}, ${time}, ${level}, ${reportedAt})
     on conflict (sensor, type) do update
     set value = excluded.value, unit = excluded.unit, location = excluded.location, time = excluded.time,
       level = excluded.level, reported_at = excluded.reported_at`;

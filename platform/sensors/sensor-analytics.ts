@@ -1,5 +1,6 @@
 import { sliding, statistics, type WindowData } from 'flotilla';
 import { defineProjection, defineWindows, defineWorker } from '../catalogue.js';
+import { readingId } from './reading-event.js';
 import { sensorType } from './readings.js';
 
 /** The values that each sensor has measured in the last minute, every 10 seconds. */
@@ -8,6 +9,10 @@ export const valuesOfMinute = defineWindows({
   version: 1,
   window: sliding('60s', { every: '10s' }),
   grace: '2s',
+  split: {
+    'sensor.reading': ({ data: { sensor, readings } }) =>
+      readings.map((reading) => ({ id: readingId(sensor, reading), data: { sensor, ...reading } })),
+  },
   time: ({ data }) => data.time,
   key: ({ data }) => `${data.sensor}/${data.type}`,
   initial: statistics.initial,

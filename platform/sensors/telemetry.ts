@@ -1,7 +1,7 @@
 import { issuesOf, newId, PermanentError, type TelemetryMessage, type TelemetryResult } from 'flotilla';
 import { z } from 'zod';
 import type { Data } from '../catalogue.js';
-import { readingData } from './reading-event.js';
+import { readingData, reportId } from './reading-event.js';
 import { isAhead, readings } from './readings.js';
 
 export const topics = {
@@ -37,11 +37,8 @@ function readReadings({ device: sensor, json }: TelemetryMessage): Report {
   if (given.some(({ time }) => time === undefined)) {
     throw new PermanentError('sensor.no_time', 'A reading by MQTT needs its `time`.');
   }
-  const measured = given.map((reading) => {
-    const { sensor: _, ...data } = readingData(sensor, reading, 0);
-    return data;
-  });
-  return { type: 'sensor.report', data: { sensor, readings: measured } };
+  const data = readingData(sensor, given, 0);
+  return { type: 'sensor.report', id: reportId('sensor.report', data), data };
 }
 
 /** A last will has the same body every time: only a change of the status has an effect. */

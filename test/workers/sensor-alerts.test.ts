@@ -8,38 +8,61 @@ import { startApi, temporaryFile } from '../api/support/start.js';
 
 const sensor = 's1';
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 29, 10, minute)).toISOString();
-const read = (value: number, minute: number): TestEvent => ({
+const subject = `sensor/${sensor}`;
+const measured = (value: number, minute: number) => ({ type: 'temperature', value, unit: '°C', time: at(minute) });
+const together = (...readings: ReturnType<typeof measured>[]): TestEvent => ({
   type: 'sensor.reading',
-  subject: `sensor/${sensor}`,
-  data: { sensor, type: 'temperature', value, unit: '°C', time: at(minute) },
+  subject,
+  data: { sensor, readings },
+});
+const read = (value: number, minute: number) => together(measured(value, minute));
+/** As an earlier version stored it. */
+const readBefore = (value: number, minute: number): TestEvent => ({
+  type: 'sensor.reading',
+  version: 1,
+  subject,
+  data: { sensor, ...measured(value, minute) },
+});
+const alert = (state: 'raised' | 'cleared', value: number, minute: number) => ({
+  type: 'sensor.alert',
+  subject,
+  data: {
+    ...{ sensor, type: 'temperature', unit: '°C', range: { min: 15, max: 30 } },
+    ...{ state, severity: 'high', value, time: at(minute) },
+  },
 });
 
 describe('worker sensor-alerts', function () {
   this.timeout(30_000);
 
   it('raises an alert when a value leaves its range, and clears it when the value returns', async () => {
-    const raised = { sensor, type: 'temperature', unit: '°C', range: { min: 15, max: 30 } };
     await harness(sensorAlerts)
       .given(read(20, 0))
       .when(read(40, 1))
-      .emits({
-        type: 'sensor.alert',
-        subject: `sensor/${sensor}`,
-        data: { ...raised, state: 'raised', severity: 'high', value: 40, time: at(1) },
-      });
+      .emits(alert('raised', 40, 1));
     await harness(sensorAlerts)
       .given(read(40, 1))
       .when(read(20, 2))
-      .emits({
-        type: 'sensor.alert',
-        subject: `sensor/${sensor}`,
-        data: { ...raised, state: 'cleared', severity: 'high', value: 20, time: at(2) },
-      });
+      .emits(alert('cleared', 20, 2));
     await harness(sensorAlerts).given(read(40, 1)).when(read(41, 2)).emits();
   });
 
   it('ignores a reading that is older than the latest', async () => {
     await harness(sensorAlerts).given(read(20, 5)).when(read(40, 1)).emits();
+  });
+
+  it('handles readings that were reported together in order', async () => {
+    const readings = [measured(40, 1), measured(20, 2), measured(40, 1), measured(41, 3)];
+    await harness(sensorAlerts)
+      .when(together(...readings))
+      .emits(alert('raised', 40, 1), alert('cleared', 20, 2), alert('raised', 41, 3));
+  });
+
+  it('handles a reading that an earlier version stored', async () => {
+    await harness(sensorAlerts)
+      .given(readBefore(40, 1))
+      .when(readBefore(20, 2))
+      .emits(alert('cleared', 20, 2));
   });
 
   it('is served with the latest value of each type', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineWorker } from '#platform/catalogue.js';
-import { readingId } from '#platform/sensors/reading-event.js';
+import { reportId } from '#platform/sensors/reading-event.js';
 import { subjectOf } from '#platform/sensors/readings.js';
 import { readReport, topics } from '#platform/sensors/telemetry.js';
 import { openDeviceChannel } from './device-channel.js';
@@ -31,16 +31,13 @@ export default defineWorker({
     },
   ],
   on: {
-    'sensor.report': ({ data: { sensor, readings } }, ctx) => {
-      const subject = subjectOf(sensor);
+    'sensor.report': ({ data }, ctx) => {
+      const { sensor } = data;
       ctx.write(async ({ sql, emit }) => {
         await sql`
           insert into sensor_connections (sensor, status) values (${sensor}, 'online')
           on conflict (sensor) do update set status = 'online' where sensor_connections.status <> 'online'`;
-        for (const reading of readings) {
-          const data = { sensor, ...reading };
-          await emit('sensor.reading', data, { subject, id: readingId(data) });
-        }
+        await emit('sensor.reading', data, { subject: subjectOf(sensor), id: reportId('sensor.reading', data) });
       });
     },
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { originContext } from 'flotilla';
 import { create } from '../../../platform/catalogue.js';
+import type { Measured } from '../../../platform/sensors/reading-event.js';
 import { routes } from '../../../platform/routes.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
@@ -35,28 +36,35 @@ describe('the figures of sensors', () => {
   });
 
   const at = (after: number) => new Date(begin + after).toISOString();
-  /** Stored ten minutes after it was measured. */
-  const reading = (sensor: string, value: number, after: number) =>
+  const measured = (value: number, after: number): Measured => {
+    return { type: 'temperature', value, unit: '°C', time: at(after) };
+  };
+  /** Stored ten minutes after they were measured. */
+  const readings = (sensor: string, ...values: Measured[]) =>
     create(
       'sensor.reading',
-      { sensor, type: 'temperature', value, unit: '°C', time: at(after) },
+      { sensor, readings: values },
       originContext({ source: 'core', subject: `sensor/${sensor}` }),
     );
 
-  it('are of the last minute in which they were measured, not stored', async () => {
+  it('are of the last minute in which they were measured, not stored, each reading once', async () => {
+    const [first, second, last] = [measured(20, 0), measured(30, 59 * SECOND), measured(40, 60 * SECOND)];
     await bench.publish(
-      reading('s1', 20, 0),
-      reading('s1', 30, 59 * SECOND),
-      reading('s1', 40, 60 * SECOND),
+      readings('s1', first, second),
+      // a device that received no answer sends them again, with others
+      readings('s1', second, last, { ...last, type: 'humidity', unit: '%' }),
       // closes the windows before it
-      reading('s2', 1, 80 * SECOND),
+      readings('s2', measured(1, 80 * SECOND)),
     );
     const values = await eventually(async () => {
       const { status, body } = await api.send('GET', '/sensors/s1/analytics');
-      return status === 200 && body.values[0]?.end === at(70 * SECOND) && body.values;
+      return status === 200 && body.values[1]?.end === at(70 * SECOND) && body.values;
     });
-    const figures = { count: 2, mean: 35, min: 30, max: 40, standardDeviation: Math.sqrt(50) };
-    expect(values).to.deep.equal([{ type: 'temperature', start: at(10 * SECOND), end: at(70 * SECOND), ...figures }]);
+    const window = { start: at(10 * SECOND), end: at(70 * SECOND) };
+    expect(values).to.deep.equal([
+      { type: 'humidity', ...window, count: 1, mean: 40, min: 40, max: 40, standardDeviation: 0 },
+      { type: 'temperature', ...window, count: 2, mean: 35, min: 30, max: 40, standardDeviation: Math.sqrt(50) },
+    ]);
   });
 
   it('of a sensor without readings do not exist', async () => {

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import { derivedId, originContext } from 'flotilla';
+import { platform } from '../../../platform/catalogue.js';
 import { routes } from '../../../platform/routes.js';
+import { createEvent } from '../../../src/events/create.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../../api/support/start.js';
 
 const time = '2026-11-29T10:00:00.000Z';
@@ -25,9 +28,11 @@ describe('platform: sensors over HTTP', () => {
     expect(counts(await post('s1', reading))).to.deep.equal([202, 1, 0]);
     const many = Array.from({ length: 500 }, (_, value) => ({ ...reading, value }));
     expect(counts(await post('s1', many))).to.deep.equal([202, 500, 0]);
-    const [first] = await api.store.read('sensor/s1');
-    expect(first?.event.data).to.deep.equal({ sensor: 's1', ...reading, unit: '°C' });
-    expect(await api.store.read('sensor/s1')).to.have.length(501);
+    const stored = await api.store.read('sensor/s1');
+    expect(stored.map(({ event }) => event.data)).to.deep.equal([
+      { sensor: 's1', readings: [{ ...reading, unit: '°C' }] },
+      { sensor: 's1', readings: many.map((each) => ({ ...each, unit: '°C' })) },
+    ]);
   });
 
   it('does not store a repeated reading again', async () => {
@@ -36,6 +41,27 @@ describe('platform: sensors over HTTP', () => {
     expect(counts(await post('s2', { ...reading, seq: 1 }))).to.deep.equal([202, 1, 0]);
     expect(counts(await post('s2', { ...reading, value: 22, seq: 1 }))).to.deep.equal([202, 0, 1]);
     expect(counts(await post('s3', reading))).to.deep.equal([202, 1, 0]);
+  });
+
+  it('does not store a repeated request again, but readings that are repeated with others', async () => {
+    const [a, b, c] = [1, 2, 3].map((seq) => ({ ...reading, seq }));
+    expect(counts(await post('s5', [a, b]))).to.deep.equal([202, 2, 0]);
+    expect(counts(await post('s5', [a, b]))).to.deep.equal([202, 0, 2]);
+    expect(counts(await post('s5', [a, b, b]))).to.deep.equal([202, 0, 3]);
+    expect(counts(await post('s5', [b, c]))).to.deep.equal([202, 2, 0]);
+    expect(await api.store.read('sensor/s5')).to.have.length(2);
+  });
+
+  it('recognises a single reading that an earlier version stored', async () => {
+    const data = { sensor: 's6', type: 'temperature', value: 21.5, unit: '°C', time };
+    const parts = ['sensor.reading', 's6', 'temperature', time, 'value 21.5'];
+    const context = {
+      ...originContext({ source: 'core', subject: 'sensor/s6' }),
+      id: derivedId(Date.parse(time), ...parts),
+    };
+    const stored = createEvent(platform.definitions, 'sensor.reading', data, context, 1);
+    await api.store.append('sensor/s6', 'any', [stored]);
+    expect(counts(await post('s6', reading))).to.deep.equal([202, 0, 1]);
   });
 
   it('refuses what is no reading, and stores nothing of the request', async () => {
