@@ -8,10 +8,10 @@ import { startFlotilla, startProgram, type BenchProcess } from '../support/proce
 import { cpuOf } from '../support/running-fleet.js';
 import { sized } from '../support/size.js';
 import { percentile } from '../support/table.js';
-import { BATCH, batchOf, leavingBatch, timeOf } from './readings.js';
+import { BATCH, readingsFrom, leavingBatch, timeOf } from './readings.js';
 
 const SENSORS = 64;
-const BATCHES_EACH = sized(10);
+const BATCHES_EACH = sized(40);
 const READINGS = SENSORS * BATCHES_EACH * BATCH;
 const CLIENTS = 16;
 const PACED_SECONDS = Math.max(2, sized(10));
@@ -83,7 +83,7 @@ async function bareSpeed(): Promise<number> {
 /** Sends the batches of each sensor in order, several sensors at a time. Resolves with the readings per second that were
  *  accepted. */
 async function sendAll({ url }: Pick<BenchProcess, 'url'>, name: string): Promise<number> {
-  const bodies = Array.from({ length: BATCHES_EACH }, (_, n) => batchOf(n));
+  const bodies = Array.from({ length: BATCHES_EACH }, (_, n) => readingsFrom(n * BATCH, BATCH));
   const sensors = Array.from({ length: SENSORS }, (_, n) => `${name}-${n}`);
   const began = performance.now();
   const client = async () => {

@@ -9,13 +9,13 @@ const OUT_OF_RANGE = 40;
 export const timeOf = (n: number): number => BEGIN + n;
 
 /** Reading number `n` of a sensor. */
-export function readingOf(n: number, value = IN_RANGE + (n % 50) / 10) {
+function readingOf(n: number, value = IN_RANGE + (n % 50) / 10) {
   return { type: 'temperature', value, time: new Date(timeOf(n)).toISOString(), seq: n };
 }
 
-/** The body of request number `n` of a sensor. */
-export function batchOf(n: number): string {
-  return JSON.stringify(Array.from({ length: BATCH }, (_, index) => readingOf(n * BATCH + index)));
+/** The body of `size` readings from number `n` on. */
+export function readingsFrom(n: number, size: number): string {
+  return JSON.stringify(size === 1 ? readingOf(n) : Array.from({ length: size }, (_, index) => readingOf(n + index)));
 }
 
 /** A batch whose last reading leaves the range. */
