@@ -2,6 +2,7 @@ import { defineLoad, FlotillaError, type EndedItem } from 'flotilla';
 import { boundedFetch } from 'flotilla/http';
 import { z } from 'zod';
 import { openMqtt } from './mqtt.js';
+import { MAX_READINGS } from './readings.js';
 import { topicOf, topics } from './telemetry.js';
 
 const TIMEOUT_MS = 10_000;
@@ -20,28 +21,30 @@ interface Sent {
   at: number;
 }
 
-type Send = (sensor: string, reading: object) => Promise<void>;
+type Send = (sensor: string, readings: object[]) => Promise<void>;
 
-/** Sends readings and waits until the worker of alerts has handled them. */
+/** Sends reports of readings and waits until the worker of alerts has handled them. */
 export const sensorsLoad = defineLoad({
-  description: 'readings; done: handled by the worker of alerts, at most a quarter of a second before it is counted',
+  description:
+    'reports of readings; done: handled by the worker of alerts, at most a quarter of a second before it is counted',
   options: z.object({
     sensors: z.coerce.number().int().min(1).max(PAGE).default(20).describe('how many sensors'),
     faulty: z.coerce.number().min(0).max(1).default(0).describe('the share of sensors that leave their range'),
+    batch: z.coerce.number().int().min(1).max(MAX_READINGS).default(1).describe('how many readings in a report'),
     mqtt: z
       .union([z.literal(''), z.url({ protocol: /^mqtts?$/ })])
       .optional()
       .describe(`by MQTT; without a URL: ${DEFAULT_MQTT}`),
   }),
-  async start({ sensors, faulty, mqtt }, { api, token }) {
+  async start({ sensors, faulty, batch, mqtt }, { api, token }) {
     const headers = {
       'content-type': 'application/json',
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
-    const request = async (path: string, reading?: object): Promise<string> => {
+    const request = async (path: string, readings?: object[]): Promise<string> => {
       const { status, text } = await boundedFetch(`${api}${path}`, {
         ...{ headers, timeout: TIMEOUT_MS, maxBytes: MAX_RESPONSE_BYTES },
-        ...(reading !== undefined && { method: 'POST', body: JSON.stringify(reading) }),
+        ...(readings !== undefined && { method: 'POST', body: JSON.stringify(readings) }),
       });
       if (status < 200 || status > 299) throw new Error(`${path}: ${status} ${text.slice(0, 200)}`);
       return text;
@@ -49,7 +52,7 @@ export const sensorsLoad = defineLoad({
     await request('/sensors?limit=1');
     const device = mqtt === undefined ? undefined : await openDevice(mqtt === '' ? DEFAULT_MQTT : mqtt);
     const send: Send =
-      device?.send ?? (async (sensor, reading) => void (await request(`/sensors/${sensor}/readings`, reading)));
+      device?.send ?? (async (sensor, readings) => void (await request(`/sensors/${sensor}/readings`, readings)));
     const open = new Map<string, Sent>();
     const started = Date.now();
     let count = 0;
@@ -59,7 +62,7 @@ export const sensorsLoad = defineLoad({
         const [sensor, at, id] = [`sim-${number}`, Date.now(), String(count)];
         const isOut = number < sensors * faulty && Math.floor((at - started) / PHASE_MS) % 2 === 0;
         const value = Math.round((isOut ? 40 : 22) * 10 + (count % 10)) / 10;
-        await send(sensor, { type: 'temperature', value, time: new Date(at).toISOString(), seq: count });
+        await send(sensor, readingsUntil(at, batch, { value, seq: count * batch }));
         open.set(id, { sensor, at });
         return id;
       },
@@ -81,6 +84,13 @@ export const sensorsLoad = defineLoad({
   },
 });
 
+/** Readings of this many milliseconds, the last of them now. */
+function readingsUntil(now: number, size: number, { value, seq }: { value: number; seq: number }): object[] {
+  return Array.from({ length: size }, (_, n) => {
+    return { type: 'temperature', value, time: new Date(now - size + 1 + n).toISOString(), seq: seq + n };
+  });
+}
+
 /** One connection for all sensors, as a user of the broker that may publish for each. */
 async function openDevice(url: string): Promise<{ send: Send; close: () => Promise<void> }> {
   const client = await openMqtt(url);
@@ -96,8 +106,8 @@ async function openDevice(url: string): Promise<{ send: Send; close: () => Promi
   });
   client.on('error', () => undefined); // it connects again, and what is not acknowledged is refused
   return {
-    send: async (sensor, reading) =>
-      void (await client.publishAsync(topicOf(topics.readings, sensor), JSON.stringify(reading), { qos: 1 })),
+    send: async (sensor, readings) =>
+      void (await client.publishAsync(topicOf(topics.readings, sensor), JSON.stringify(readings), { qos: 1 })),
     close: () => client.endAsync(true),
   };
 }

@@ -1,12 +1,11 @@
 import type { Sql } from '../../store/store.js';
-import { decodeIds, IdList, type EncodedIds } from './id-list.js';
 import { IdSet } from './id-set.js';
 
 /** The number of events, and of parts with an id, among which repeated ones are detected. After a crash, a relay publishes
  *  at most the 1,000 unconfirmed events of its store again. */
 const LIMIT = 50_000;
 
-/** Texts of 43 KB: the allocator keeps the memory of larger ones apart. */
+/** Texts of 80 KB: the allocator keeps the memory of larger ones apart. */
 const IDS_PER_ROW = 2_000;
 
 /** What an id identifies. Those of events and of parts are independent. */
@@ -16,7 +15,7 @@ export type IdKind = 'event' | 'part';
 interface SourcedIds {
   kind: IdKind;
   source: string;
-  ids: IdList;
+  ids: string[];
 }
 
 interface Chunk {
@@ -63,12 +62,9 @@ export class RecentIds {
   ) {
     const chunks: Record<IdKind, Chunk[]> = { event: [], part: [] };
     for (const { number, kind, ids: json } of stored) {
-      let size = 0;
-      for (const [source, encoded] of Object.entries(JSON.parse(json) as Record<string, EncodedIds>)) {
-        const ids = decodeIds(encoded);
-        for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
-        size += ids.length;
-      }
+      const all = Object.entries(JSON.parse(json) as Record<string, string[]>);
+      for (const [source, ids] of all) for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
+      const size = all.reduce((sum, [, { length }]) => sum + length, 0);
       chunks[kind].push({ number: Number(number), size });
     }
     this.#chunks = chunks;
@@ -84,9 +80,9 @@ export class RecentIds {
   add(kind: IdKind, source: string, id: string): boolean {
     if (!this.#known[kind].add(this.#numberOf(source), id)) return false;
     const name = `${kind} ${source}`;
-    const added = this.#added.get(name) ?? { kind, source, ids: new IdList() };
-    if (!this.#added.has(name)) this.#added.set(name, added);
-    added.ids.add(id);
+    const added = this.#added.get(name);
+    if (added === undefined) this.#added.set(name, { kind, source, ids: [id] });
+    else added.ids.push(id);
     return true;
   }
 
@@ -110,12 +106,13 @@ export class RecentIds {
     const chunks = { event: [...this.#chunks.event], part: [...this.#chunks.part] };
     let last = Math.max(chunks.event.at(-1)?.number ?? 0, chunks.part.at(-1)?.number ?? 0);
     for (const { kind, source, ids } of joined(taken)) {
-      for (const row of ids.rows(IDS_PER_ROW)) {
+      for (let at = 0; at < ids.length; at += IDS_PER_ROW) {
+        const row = ids.slice(at, at + IDS_PER_ROW);
         last += 1;
-        chunks[kind].push({ number: last, size: row.size });
+        chunks[kind].push({ number: last, size: row.length });
         await sql`
           INSERT INTO flotilla_window_recent (windows, number, kind, ids)
-          VALUES (${this.windows}, ${last}, ${kind}, ${JSON.stringify({ [source]: row.ids })})`;
+          VALUES (${this.windows}, ${last}, ${kind}, ${JSON.stringify({ [source]: row })})`;
       }
     }
     for (const kind of new Set(taken.map((each) => each.kind))) await this.#deleteOldest(sql, kind, chunks[kind]);
@@ -145,9 +142,7 @@ function joined(taken: readonly SourcedIds[]): Iterable<SourcedIds> {
   const all = new Map<string, SourcedIds>();
   for (const { kind, source, ids } of taken) {
     const name = `${kind} ${source}`;
-    const known = all.get(name) ?? { kind, source, ids: new IdList() };
-    all.set(name, known);
-    known.ids.addAll(ids);
+    all.set(name, { kind, source, ids: (all.get(name)?.ids ?? []).concat(ids) });
   }
   return all.values();
 }
