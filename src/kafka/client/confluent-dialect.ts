@@ -57,7 +57,7 @@ export function confluentDialect(kafka: ShapeKafka): Dialect {
     consumer: watchOf,
     subscription: () => ({}),
     run: () => ({ eachBatchAutoResolve: false }),
-    send: {},
+    send: ({ topic, messages }) => ({ topic, messages: [...messages] }),
     topics: {},
     groupOffset: (_, group, topic, partition) => groupOffset(kafka, group, topic, partition),
     offsetsOf: (group) => offsetsOf(kafka, group),

@@ -1,4 +1,4 @@
-import type { ConsumerHandlers, ConsumerOptions, GroupOffset } from './kafka-client.js';
+import type { ConsumerHandlers, ConsumerOptions, GroupOffset, TopicRecords } from './kafka-client.js';
 import type { ShapeAdmin, ShapeBatchPayload, ShapeConsumer, ShapeTransaction } from './kafkajs-shape.js';
 
 type Options = Record<string, unknown>;
@@ -9,8 +9,8 @@ export interface Dialect {
   consumer: (options: ConsumerOptions) => ConsumerWatch;
   subscription: (options: ConsumerOptions) => Options;
   run: () => Options;
-  /** Options of every send. */
-  send: Options;
+  /** The argument of a send. */
+  send: (records: TopicRecords) => Options;
   /** Options of a request to create topics. */
   topics: Options;
   /** Reads the committed offset of a group; below 0 if it has none. */

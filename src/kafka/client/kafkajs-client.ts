@@ -25,8 +25,7 @@ export function clientOf(kafka: ShapeKafka, dialect: Dialect): KafkaClient {
       return {
         connect: () => checked(producer.connect()),
         disconnect: () => checked(producer.disconnect()),
-        send: async ({ topic, messages }) =>
-          void (await checked(producer.send({ ...dialect.send, topic, messages: [...messages] }))),
+        send: async (records) => void (await checked(producer.send(dialect.send(records)))),
       };
     },
     transactionalProducer: (transactionalId) => transactionalProducerOf(kafka, dialect, transactionalId),
@@ -58,9 +57,9 @@ function transactionalProducerOf(kafka: ShapeKafka, dialect: Dialect, transactio
   );
   let offsets: TransactionOffsets | undefined;
   let current: ShapeTransaction | undefined;
-  const send = async ({ topic, messages }: TopicRecords) => {
+  const send = async (records: TopicRecords) => {
     current ??= await producer.transaction();
-    await current.send({ ...dialect.send, topic, messages: [...messages] });
+    await current.send(dialect.send(records));
   };
   const commit = async (offset: GroupOffset) => {
     offsets ??= await dialect.offsetsOf(offset.group);

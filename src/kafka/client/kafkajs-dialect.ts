@@ -1,22 +1,19 @@
 import type { ConsumerHandlers, ConsumerOptions } from './kafka-client.js';
 import type { ConsumerWatch, Dialect } from './dialect.js';
 import { kafkaError } from './kafka-error.js';
+import { groupable, javaPartitioner } from './kafkajs-messages.js';
 import type { ShapeConsumer } from './kafkajs-shape.js';
 
-export interface KafkajsDialectOptions {
-  /** Java's partitioner, so that programs in other languages find the same partition for a key. */
-  partitioner: unknown;
-  retry: Readonly<Record<string, unknown>>;
-}
+type Retry = Readonly<Record<string, unknown>>;
 
 /** `kafkajs`. */
-export function kafkajsDialect({ partitioner, retry }: KafkajsDialectOptions): Dialect {
+export function kafkajsDialect({ retry }: { retry: Retry }): Dialect {
   return {
-    producer: (options) => ({ ...options, createPartitioner: partitioner }),
+    producer: (options) => ({ ...options, createPartitioner: javaPartitioner }),
     consumer: (options) => watchOf(options, retry),
     subscription: ({ fromBeginning }) => ({ fromBeginning }),
     run: () => ({ autoCommit: false, eachBatchAutoResolve: false }),
-    send: { acks: -1 },
+    send: ({ topic, messages }) => ({ acks: -1, topic, messages: groupable(messages) }),
     topics: { waitForLeaders: false },
     groupOffset: async (admin, groupId, topic, partition) => {
       const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
@@ -33,7 +30,7 @@ export function kafkajsDialect({ partitioner, retry }: KafkajsDialectOptions): D
   };
 }
 
-function watchOf({ group, sessionTimeout }: ConsumerOptions, retry: KafkajsDialectOptions['retry']): ConsumerWatch {
+function watchOf({ group, sessionTimeout }: ConsumerOptions, retry: Retry): ConsumerWatch {
   return {
     options: {
       groupId: group,

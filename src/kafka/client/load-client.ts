@@ -33,7 +33,7 @@ async function kafkajsClient(connection: KafkaConnection): Promise<KafkaClient> 
       ({ namespace, log }: { namespace: string; log: { message: string } }) =>
         logger?.debug(`kafkajs: ${namespace}: ${log.message}`),
   });
-  return clientOf(kafka, kafkajsDialect({ partitioner: kafkajs.Partitioners.DefaultPartitioner, retry: RETRY }));
+  return clientOf(kafka, kafkajsDialect({ retry: RETRY }));
 }
 
 const CONFLUENT: string = '@confluentinc/kafka-javascript';

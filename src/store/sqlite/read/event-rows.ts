@@ -38,7 +38,7 @@ export class EventRows {
     const rows = this.rows(text, values) as Row[]; // the columns of SELECT_EVENTS
     return rows.map(
       ([position, stream, version, id, type, time, correlation, body]) =>
-        new StoredEvent(position, stream, version, idFromText(id), type, time, idFromText(correlation), body),
+        new StoredEvent(position, stream, version, id, type, time, correlation, body, idFromText),
     );
   }
 
