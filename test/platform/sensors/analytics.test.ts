@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { originContext } from 'flotilla';
-import { create } from '../../../platform/catalogue.js';
-import type { Measured } from '../../../platform/sensors/reading-event.js';
+import { create, platform } from '../../../platform/catalogue.js';
+import { readingId, type Measured } from '../../../platform/sensors/reading-event.js';
 import { routes } from '../../../platform/routes.js';
+import { createEvent } from '../../../src/events/create.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 import { startWorker, type RunningWorker } from '../../../src/worker/start.js';
@@ -46,10 +47,19 @@ describe('the figures of sensors', () => {
       { sensor, readings: values },
       originContext({ source: 'core', subject: `sensor/${sensor}` }),
     );
+  /** As an earlier version stored it. */
+  const storedBefore = (sensor: string, reading: Measured) => {
+    const context = {
+      ...originContext({ source: 'core', subject: `sensor/${sensor}` }),
+      id: readingId(sensor, reading),
+    };
+    return createEvent(platform.definitions, 'sensor.reading', { sensor, ...reading }, context, 1);
+  };
 
   it('are of the last minute in which they were measured, not stored, each reading once', async () => {
     const [first, second, last] = [measured(20, 0), measured(30, 59 * SECOND), measured(40, 60 * SECOND)];
     await bench.publish(
+      storedBefore('s1', first),
       readings('s1', first, second),
       // a device that received no answer sends them again, with others
       readings('s1', second, last, { ...last, type: 'humidity', unit: '%' }),
