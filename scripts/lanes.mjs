@@ -47,10 +47,14 @@ export function runsOfAll() {
   return [...runs, [...left]].map((files) => files.map((file) => join('test', file)));
 }
 
+/** No test takes as long, on a slow machine either. */
+const SILENCE_LIMIT_MS = 15 * 60_000;
+
 /** Runs the specs of each run in a process, several at a time. Prints the output of each run when it ends, then every
- *  failure and pending test once more, and the totals in mocha's words. When `signal` aborts, interrupts the processes
- *  and starts no further run. Resolves with the exit code. */
-export async function testInLanes(command, args, { runs, lanes, env, signal }) {
+ *  failure and pending test once more, and the totals in mocha's words. A run that prints nothing for `silenceLimit`
+ *  milliseconds is killed and counts as a failure. When `signal` aborts, interrupts the processes and starts no further run.
+ *  Resolves with the exit code. */
+export async function testInLanes(command, args, { runs, lanes, env, signal, silenceLimit = SILENCE_LIMIT_MS }) {
   const started = performance.now();
   const queue = [...runs];
   const totals = { passing: 0, pending: 0, failing: 0 };
@@ -60,7 +64,7 @@ export async function testInLanes(command, args, { runs, lanes, env, signal }) {
   const lane = async () => {
     for (let specs = queue.shift(); specs !== undefined && !signal.aborted; specs = queue.shift()) {
       say(`Running ${specs.length === 1 ? specs[0] : `${specs[0]} and ${specs.length - 1} more`}`);
-      const run = await capture(command, [...args, ...specs], { cwd: root, env, signal });
+      const run = await capture(command, [...args, ...specs], { cwd: root, env, signal, silenceLimit });
       process.stdout.write(run.output);
       if (run.code !== 0) code ||= 1;
       const plain = stripVTControlCharacters(run.output);
@@ -68,6 +72,10 @@ export async function testInLanes(command, args, { runs, lanes, env, signal }) {
       const [tests, failed = ''] = plain.split(/^(?= {2}\d+ failing$)/m);
       pending.push(...(tests.match(/^ {4,}- .*$/gm) ?? []));
       if (failed !== '') failures.push(failed);
+      if (run.isKilled) {
+        totals.failing += 1;
+        failures.push(`  ${specs[0]} and the files after it: no output for ${silenceLimit / 1000} s, killed\n`);
+      }
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));

@@ -17,10 +17,13 @@ function excerpt(output) {
 }
 
 /** Runs a program and resolves with its exit code and its output. The code is -1 if the program cannot be started. When
- *  `signal` aborts, interrupts the program and resolves when it has ended. */
-export function capture(command, args, { cwd, env, signal } = {}) {
+ *  `signal` aborts, interrupts the program and resolves when it has ended. A program that prints nothing for
+ *  `silenceLimit` milliseconds is killed: `isKilled`. */
+export function capture(command, args, { cwd, env, signal, silenceLimit } = {}) {
   return new Promise((resolve) => {
     const chunks = [];
+    let isKilled = false;
+    let timer;
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
@@ -28,10 +31,31 @@ export function capture(command, args, { cwd, env, signal } = {}) {
       shell: process.platform === 'win32' && command === 'npm',
     });
     interruptBy(signal, child);
-    child.stdout.on('data', (chunk) => chunks.push(chunk));
-    child.stderr.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', (error) => resolve({ code: -1, output: error.message }));
-    child.on('close', (code) => resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString() }));
+    const watch = () => {
+      clearTimeout(timer);
+      if (silenceLimit === undefined || isKilled) return;
+      timer = setTimeout(() => {
+        isKilled = child.kill('SIGKILL');
+        // processes that it has started may keep the pipes open
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, silenceLimit);
+    };
+    const keep = (chunk) => {
+      chunks.push(chunk);
+      watch();
+    };
+    watch();
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      resolve({ code: -1, output: error.message, isKilled });
+    });
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString(), isKilled });
+    });
   });
 }
 

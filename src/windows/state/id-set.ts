@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readUuid } from './uuid-words.js';
 
 /** The number of a source, and the four parts of a UUID. */
 const WORDS = 5;
@@ -76,32 +77,5 @@ function find(slots: Uint32Array, entry: Uint32Array, hash: number): number {
 
 function isAt(slots: Uint32Array, at: number, entry: Uint32Array): boolean {
   for (let word = 0; word < WORDS; word += 1) if (slots[at + word] !== entry[word]) return false;
-  return true;
-}
-
-const UUID_LENGTH = 36;
-const HYPHEN = 45;
-
-/** The values of hexadecimal digits in lower case by their code; -1 for other characters. */
-const DIGITS = new Int8Array(128).fill(-1);
-for (let digit = 0; digit < 16; digit += 1) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
-
-/** Reads a UUID in lower case into the words after the first one; false for any other text. */
-function readUuid(id: string, words: Uint32Array): boolean {
-  if (id.length !== UUID_LENGTH) return false;
-  let digits = 0;
-  let word = 0;
-  for (let index = 0; index < UUID_LENGTH; index += 1) {
-    const code = id.charCodeAt(index);
-    if (index === 8 || index === 13 || index === 18 || index === 23) {
-      if (code !== HYPHEN) return false;
-      continue;
-    }
-    const digit = DIGITS[code] ?? -1;
-    if (digit < 0) return false;
-    word = (word << 4) | digit;
-    digits += 1;
-    if ((digits & 7) === 0) words[digits >> 3] = word;
-  }
   return true;
 }

@@ -1,11 +1,12 @@
 import type { Sql } from '../../store/store.js';
+import { decodeIds, IdList, type EncodedIds } from './id-list.js';
 import { IdSet } from './id-set.js';
 
 /** The number of events, and of parts with an id, among which repeated ones are detected. After a crash, a relay publishes
  *  at most the 1,000 unconfirmed events of its store again. */
 const LIMIT = 50_000;
 
-/** Texts of 80 KB: the allocator keeps the memory of larger ones apart. */
+/** Texts of 43 KB: the allocator keeps the memory of larger ones apart. */
 const IDS_PER_ROW = 2_000;
 
 /** What an id identifies. Those of events and of parts are independent. */
@@ -15,7 +16,7 @@ export type IdKind = 'event' | 'part';
 interface SourcedIds {
   kind: IdKind;
   source: string;
-  ids: string[];
+  ids: IdList;
 }
 
 interface Chunk {
@@ -62,9 +63,12 @@ export class RecentIds {
   ) {
     const chunks: Record<IdKind, Chunk[]> = { event: [], part: [] };
     for (const { number, kind, ids: json } of stored) {
-      const all = Object.entries(JSON.parse(json) as Record<string, string[]>);
-      for (const [source, ids] of all) for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
-      const size = all.reduce((sum, [, { length }]) => sum + length, 0);
+      let size = 0;
+      for (const [source, encoded] of Object.entries(JSON.parse(json) as Record<string, EncodedIds>)) {
+        const ids = decodeIds(encoded);
+        for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
+        size += ids.length;
+      }
       chunks[kind].push({ number: Number(number), size });
     }
     this.#chunks = chunks;
@@ -80,9 +84,9 @@ export class RecentIds {
   add(kind: IdKind, source: string, id: string): boolean {
     if (!this.#known[kind].add(this.#numberOf(source), id)) return false;
     const name = `${kind} ${source}`;
-    const added = this.#added.get(name);
-    if (added === undefined) this.#added.set(name, { kind, source, ids: [id] });
-    else added.ids.push(id);
+    const added = this.#added.get(name) ?? { kind, source, ids: new IdList() };
+    if (!this.#added.has(name)) this.#added.set(name, added);
+    added.ids.add(id);
     return true;
   }
 
@@ -106,13 +110,12 @@ export class RecentIds {
     const chunks = { event: [...this.#chunks.event], part: [...this.#chunks.part] };
     let last = Math.max(chunks.event.at(-1)?.number ?? 0, chunks.part.at(-1)?.number ?? 0);
     for (const { kind, source, ids } of joined(taken)) {
-      for (let at = 0; at < ids.length; at += IDS_PER_ROW) {
-        const row = ids.slice(at, at + IDS_PER_ROW);
+      for (const row of ids.rows(IDS_PER_ROW)) {
         last += 1;
-        chunks[kind].push({ number: last, size: row.length });
+        chunks[kind].push({ number: last, size: row.size });
         await sql`
           INSERT INTO flotilla_window_recent (windows, number, kind, ids)
-          VALUES (${this.windows}, ${last}, ${kind}, ${JSON.stringify({ [source]: row })})`;
+          VALUES (${this.windows}, ${last}, ${kind}, ${JSON.stringify({ [source]: row.ids })})`;
       }
     }
     for (const kind of new Set(taken.map((each) => each.kind))) await this.#deleteOldest(sql, kind, chunks[kind]);
@@ -142,7 +145,9 @@ function joined(taken: readonly SourcedIds[]): Iterable<SourcedIds> {
   const all = new Map<string, SourcedIds>();
   for (const { kind, source, ids } of taken) {
     const name = `${kind} ${source}`;
-    all.set(name, { kind, source, ids: (all.get(name)?.ids ?? []).concat(ids) });
+    const known = all.get(name) ?? { kind, source, ids: new IdList() };
+    all.set(name, known);
+    known.ids.addAll(ids);
   }
   return all.values();
 }

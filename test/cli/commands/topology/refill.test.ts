@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { baseCatalogue, catalogue, defineFleet, event, openStore, originContext, runWorkers } from 'flotilla';
 import { z } from 'zod';
+import type { Broker } from '../../../../src/broker/broker.js';
 import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import * as subject from '../../../../src/cli/commands/subject/index.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
+import { loadConfig } from '../../../../src/config/load-config.js';
+import { refillQueues } from '../../../../src/runtime/operator/refill.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { codeOf } from '../../../contract/store-events.js';
 import { runCommand } from '../../../support/command.js';
@@ -146,6 +149,47 @@ describe('a fleet that moves to another broker', function () {
     expect(of('b')).to.deep.equal(upTo(4));
     expect((await run('topology', 'refill', '--yes')).said).to.contain('topology.in_use');
     await second.end();
+  });
+
+  it('remains refused after an interruption, until the refill has ended', async () => {
+    const first = start('old');
+    await first.running.ready;
+    await publish('old', 'a', 1);
+    await eventually('it is handled', () => of('a').length === 1);
+    await first.end();
+    await publish('old', 'a', 2, 3);
+    expect((await run('topology', 'apply')).code).to.equal(0);
+    await publish('new', 'a', 4, 5);
+
+    const interruption = new AbortController();
+    const broker = createRabbitBroker({ url: urlOf('new'), connectionName: 'test', logger: silentLogger() });
+    await broker.ready();
+    const refillPlace = {
+      config: loadConfig({ ...place.env, AMQP_URL: urlOf('new') }),
+      ...{ cwd: place.folder, logger: silentLogger(), signal: interruption.signal, notify: () => undefined },
+    };
+    // what was published to the other broker arrives while it is moved behind what was sent
+    const interrupted: Broker = {
+      ...broker,
+      consume: (queue, options) =>
+        broker.consume(queue, {
+          ...options,
+          onDelivery: (delivery) => {
+            interruption.abort();
+            return options.onDelivery(delivery);
+          },
+        }),
+    };
+    expect(await codeOf(refillQueues(fleet, refillPlace, interrupted))).to.equal(DOMException.ABORT_ERR);
+    await broker.close();
+    expect(await codeOf(start('new').running)).to.equal('worker.broker_changed');
+
+    expect(await run('topology', 'refill', '--yes')).to.have.property('code', 0);
+    const second = start('new');
+    await second.running.ready;
+    await eventually('all are handled', () => of('a').length >= 5);
+    await second.end();
+    expect(of('a')).to.deep.equal(upTo(5));
   });
 
   it('continues at once if an operator says that nothing waits in the former broker', async () => {
