@@ -3,6 +3,7 @@ import { CloudEvent, HTTP, ValidationError } from 'cloudevents';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { baseCatalogue, catalogue, event, FlotillaError, originContext } from 'flotilla';
+import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { derivedId, newId } from '../../src/events/ids.js';
 import { bySpecificity, matches } from '../../src/events/patterns.js';
 
@@ -126,6 +127,15 @@ describe('ids', () => {
       .and.to.match(UUID);
     expect(derivedId(5, 'a', 1)).not.to.equal(derivedId(5, 'a', 2));
     expect(derivedId(5, 'ab', 'c')).not.to.equal(derivedId(5, 'a', 'bc'));
+  });
+
+  it('derived from parts are those of every earlier version', () => {
+    const time = Date.parse('2026-01-01T00:00:00Z');
+    expect(derivedId(time, 'order', 'ü', 7)).to.equal('019b76da-a800-83c6-a1ec-73343fd76296');
+    expect(derivedId(-5.5)).to.equal('00000000-0000-8c14-9afb-f4c8996fb924');
+    expect(derivedId(Number.NaN, 'a')).to.equal('00000000-0000-8504-8174-df0b80599ef0');
+    const { deriveId } = parseFleetKeys('k'.repeat(32));
+    expect(deriveId(time, 'order', 'ü', 7)).to.equal('019b76da-a800-8b17-9328-86551df89af4');
   });
 });
 

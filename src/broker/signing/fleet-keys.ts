@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { derivedId, uuidOf, type DeriveId } from '../../events/ids.js';
+import { derivedId, joinParts, uuidOf, type DeriveId } from '../../events/ids.js';
 import { FlotillaError } from '../../errors.js';
 
 /** One secret of a fleet, with the keys derived from it. */
@@ -46,9 +46,7 @@ export function parseFleetKeys(text: string): FleetKeys {
     deriveId(time, ...parts) {
       const key = newestFirst.find(({ since }) => since <= time);
       if (key === undefined) return derivedId(time, ...parts);
-      const hmac = createHmac('sha256', key.deriving);
-      for (const part of parts) hmac.update(`${String(part)}\u0000`);
-      return uuidOf(time, hmac.digest());
+      return uuidOf(time, createHmac('sha256', key.deriving).update(joinParts(parts)).digest('hex'));
     },
   };
 }
