@@ -63,12 +63,17 @@ export class Emissions {
 
   /** Creates the next event. Throws `contract.undeclared_emit`, or `contract.invalid_data` like `createEvent`. */
   create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
-    const context = this.context(options.subject ?? this.cause.subject, type);
-    return createEvent(this.definitions, type, data, { ...context, id: options.id ?? context.id });
+    return createEvent(
+      this.definitions,
+      type,
+      data,
+      this.context(options.subject ?? this.cause.subject, type, options.id),
+    );
   }
 
-  /** The context of the next event. Throws `contract.undeclared_emit` for a type that the worker does not declare. */
-  context(subject: string, type: string): EventContext {
+  /** The context of the next event. An event with an `id` of its own counts for the ids of those that follow. Throws
+   *  `contract.undeclared_emit` for a type that the worker does not declare. */
+  context(subject: string, type: string, id?: string): EventContext {
     const { cause } = this;
     const { definition, store, deriveId, undeclaredEmits } = this.emitter;
     if (!definition.emits.has(type)) {
@@ -78,9 +83,9 @@ export class Emissions {
     // created with the first event: most handlers emit none
     this.#traceparent ??= { value: childTraceparent(cause.traceparent) };
     const { value: traceparent } = this.#traceparent;
-    const parts = [cause.source, cause.id, definition.name, this.sequence, this.#index++, type];
+    const index = this.#index++;
     return {
-      id: deriveId(Date.parse(cause.time), ...parts),
+      id: id ?? deriveId(Date.parse(cause.time), cause.source, cause.id, definition.name, this.sequence, index, type),
       source: store.service,
       subject,
       time: new Date(this.now()).toISOString(),
