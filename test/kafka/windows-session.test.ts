@@ -14,7 +14,7 @@ import { WindowsMetrics } from '../../src/windows/reader/windows-metrics.js';
 import { prepareWindows, readWindows } from '../../src/windows/state/windows-table.js';
 import { versionName } from '../../src/windows/definition.js';
 import { eventually } from '../support/eventually.js';
-import { listingDefinition, reading } from '../windows/support/readings.js';
+import { listingDefinition, reading, readings } from '../windows/support/readings.js';
 import { resultsOf } from '../windows/support/run-script.js';
 
 const definition = listingDefinition({ kind: 'tumbling' });
@@ -44,12 +44,14 @@ describe('a session of windows over topics', () => {
     await session.open({ bounds } as Partial<KafkaAdmin> as KafkaAdmin);
     return { session, lease };
   };
-  const part = (partition: number, n: number, after: number) => ({
+  const part = (partition: number, n: number, after: number) =>
+    partOf(partition, reading({ n, source: 'plant', sensor: 'a', time: begin + after }));
+  const partOf = (partition: number, event: object) => ({
     at: { consumer: versionName(definition), topic: 'readings', partition },
     records: [
       {
         ...{ offset: 0n, key: null, timestamp: 0, headers: { 'content-type': 'application/cloudevents+json' } },
-        value: Buffer.from(JSON.stringify(reading({ n, source: 'plant', sensor: 'a', time: begin + after }))),
+        value: Buffer.from(JSON.stringify(event)),
       },
     ],
     ...{ from: undefined, next: 1n, highWatermark: 1n },
@@ -77,6 +79,18 @@ describe('a session of windows over topics', () => {
     // the minimum of the partitions, less the grace period
     expect((await readWindows(store.query, definition))?.watermark.value).to.equal(begin - 5_000);
     expect(await resultsOf(store)).to.deep.equal([]);
+    await lease.release();
+  });
+
+  it('counts the parts of a record, each of which advances the watermark of its partition', async () => {
+    const { session, lease } = await open('one', [1n]);
+    const parts = [0, 30_000, 1_000].map((after, n) => ({ n, sensor: 'a', time: begin + after }));
+    await session.process(partOf(0, readings({ n: 1, source: 'plant', parts })));
+    expect((await resultsOf(store)).map(({ numbers }) => numbers)).to.deep.equal([[0, 2]]);
+    const row = await readWindows(store.query, definition);
+    expect([...(row?.watermark.sources ?? [])].map(([name, { newest }]) => [name, newest])).to.deep.equal([
+      ['readings/0', begin + 30_000],
+    ]);
     await lease.release();
   });
 

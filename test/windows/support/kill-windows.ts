@@ -9,8 +9,8 @@ import { openLogFixture } from '../../event-log/support/log-fixture.js';
 import { eventually } from '../../support/eventually.js';
 import { testBroker } from '../../support/rabbitmq.js';
 import { compare } from './compare.js';
-import { recompute, type Arrived } from './oracle.js';
-import { listingDefinition, reading, type ListingOptions } from './readings.js';
+import { recompute, type Arrived, type ArrivedTogether } from './oracle.js';
+import { listingDefinition, reading, readings, type ListingOptions } from './readings.js';
 import { resultsOf } from './run-script.js';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/windows-process.ts', import.meta.url));
@@ -38,7 +38,7 @@ export async function killWindows({ seed, kind, readings: count, points }: KillW
     const store = await bench.open('metrics');
     await migrateWindows(store);
     const script = randomReadings(seed, count);
-    await bench.publish(...script.map(reading));
+    await bench.publish(...script.map((step) => ('parts' in step ? readings(step) : reading(step))));
     for (const point of points) {
       const killed = await start(point);
       if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
@@ -64,12 +64,12 @@ export async function killWindows({ seed, kind, readings: count, points }: KillW
   }
 }
 
-/** Readings of two sources over some minutes of an hour ago, some of them late or repeated. They arrive as history: the
+/** Readings of two sources over some minutes of an hour ago, some of them late, repeated, or several in one event. They arrive as history: the
  *  newest time is the time of arrival. */
-function randomReadings(seed: number, count: number): Arrived[] {
+function randomReadings(seed: number, count: number): (Arrived | ArrivedTogether)[] {
   const random = generator(seed);
   const below = (limit: number) => Math.floor(random() * limit);
-  const script: Arrived[] = [];
+  const script: (Arrived | ArrivedTogether)[] = [];
   let now = Date.now() - 3_600_000;
   let at = -Infinity;
   for (let n = 1; n <= count; n += 1) {
@@ -79,10 +79,17 @@ function randomReadings(seed: number, count: number): Arrived[] {
       script.push({ ...earlier, at });
       continue;
     }
-    const time = now - below(random() < 0.1 ? 60_000 : 4_000);
-    at = Math.max(at, time);
     const source = random() < 0.8 ? 'north' : 'south';
-    script.push({ n, source, sensor: ['a', 'b', 'c', 'd'][below(4)] ?? '', time, at });
+    const taken = (number: number) => {
+      const time = now - below(random() < 0.1 ? 60_000 : 4_000);
+      at = Math.max(at, time);
+      return { n: number, sensor: ['a', 'b', 'c', 'd'][below(4)] ?? '', time };
+    };
+    if (random() < 0.8) script.push({ ...taken(n), source, at });
+    else {
+      const parts = Array.from({ length: below(4) }, (_, place) => taken(1_000_000 + n * 10 + place));
+      script.push({ n, source, parts, at });
+    }
   }
   return script;
 }
