@@ -18,7 +18,7 @@ export class Failures {
 
   /** Returns why an event is refused; undefined if its fold has not failed. */
   of(event: Pick<WindowInput, 'source' | 'id' | 'part'>): Refusal | undefined {
-    return this.#refusals.get(nameOf(event));
+    return this.#refusals.size === 0 ? undefined : this.#refusals.get(nameOf(event));
   }
 }
 

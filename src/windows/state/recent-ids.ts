@@ -9,6 +9,13 @@ const LIMIT = 50_000;
 /** Texts of 43 KB: the allocator keeps the memory of larger ones apart. */
 const IDS_PER_ROW = 2_000;
 
+/** A source, with the ids that were added since the last `take`. */
+interface Source {
+  number: number;
+  event: IdList | undefined;
+  part: IdList | undefined;
+}
+
 /** What an id identifies. Those of events and of parts are independent. */
 export type IdKind = 'event' | 'part';
 
@@ -51,10 +58,7 @@ class Generations {
  *  the confirm. */
 export class RecentIds {
   readonly #known: Readonly<Record<IdKind, Generations>> = { event: new Generations(), part: new Generations() };
-  /** The number of each source. */
-  readonly #sources = new Map<string, number>();
-  /** Added since the last `take`, by kind and source. */
-  #added = new Map<string, SourcedIds>();
+  readonly #sources = new Map<string, Source>();
   #chunks: Chunks;
 
   private constructor(
@@ -66,7 +70,7 @@ export class RecentIds {
       let size = 0;
       for (const [source, encoded] of Object.entries(JSON.parse(json) as Record<string, EncodedIds>)) {
         const ids = decodeIds(encoded);
-        for (const id of ids) this.#known[kind].add(this.#numberOf(source), id);
+        for (const id of ids) this.#known[kind].add(this.#sourceOf(source).number, id);
         size += ids.length;
       }
       chunks[kind].push({ number: Number(number), size });
@@ -82,26 +86,30 @@ export class RecentIds {
 
   /** Adds an id; false if it is known. */
   add(kind: IdKind, source: string, id: string): boolean {
-    if (!this.#known[kind].add(this.#numberOf(source), id)) return false;
-    const name = `${kind} ${source}`;
-    const added = this.#added.get(name) ?? { kind, source, ids: new IdList() };
-    if (!this.#added.has(name)) this.#added.set(name, added);
-    added.ids.add(id);
+    const from = this.#sourceOf(source);
+    if (!this.#known[kind].add(from.number, id)) return false;
+    (from[kind] ??= new IdList()).add(id);
     return true;
   }
 
-  #numberOf(source: string): number {
-    const known = this.#sources.get(source);
+  #sourceOf(name: string): Source {
+    const known = this.#sources.get(name);
     if (known !== undefined) return known;
-    const number = this.#sources.size + 1;
-    this.#sources.set(source, number);
-    return number;
+    const source = { number: this.#sources.size + 1, event: undefined, part: undefined };
+    this.#sources.set(name, source);
+    return source;
   }
 
   /** Returns the ids that were added since the last call. */
   take(): readonly SourcedIds[] {
-    const added = [...this.#added.values()];
-    this.#added = new Map();
+    const added: SourcedIds[] = [];
+    for (const [source, from] of this.#sources) {
+      for (const kind of ['event', 'part'] as const) {
+        const ids = from[kind];
+        if (ids !== undefined) added.push({ kind, source, ids });
+        from[kind] = undefined;
+      }
+    }
     return added;
   }
 
