@@ -6,7 +6,7 @@ import { sensorType } from './readings.js';
 /** The values that each sensor has measured in the last minute, every 10 seconds. */
 export const valuesOfMinute = defineWindows({
   name: 'sensor-analytics',
-  version: 1,
+  version: 2,
   window: sliding('60s', { every: '10s' }),
   grace: '2s',
   split: {
