@@ -1,10 +1,9 @@
 import { FlotillaError } from '../../errors.js';
 import { newId } from '../../events/ids.js';
-import type { Store } from '../../store/store.js';
-import { versionName, type WindowsDefinition } from '../../windows/definition.js';
-import type { ArrivingEvent } from '../../windows/engine/arriving-event.js';
+import { versionName } from '../../windows/definition.js';
 import { MAX_AHEAD_MS } from '../../windows/engine/engine.js';
 import { Failures } from '../../windows/engine/failures.js';
+import type { History, HistoryOptions } from '../../windows/rewind/history.js';
 import type { ConsumedRecord, KafkaAdmin, KafkaClient } from '../client/kafka-client.js';
 import { listOffsets } from '../source/offset-table.js';
 import { withAdmin } from '../topics/plan-topics.js';
@@ -16,20 +15,14 @@ import { windowsGroup } from './windows-group.js';
 /** Kafka counts as unreachable after this time without a record before the position. */
 const IDLE_TIMEOUT_MS = 30_000;
 
-export interface TopicHistoryOptions {
+export interface TopicHistoryOptions extends HistoryOptions {
   client: KafkaClient;
   /** Prefix of the name of the group. */
   prefix: string;
-  store: Pick<Store, 'query'>;
-  definition: WindowsDefinition;
-  /** The event time from which on no event may be missing, in milliseconds since the epoch. */
-  from: number;
-  signal: AbortSignal;
 }
 
-/** Returns a function that yields the events which the live computation has read from its topics: at its first call all,
- *  then those since the previous call. It throws `windows.history_trimmed`, `windows.history_compacted` and `kafka.*`. */
-export function topicHistory(options: TopicHistoryOptions): () => AsyncGenerator<ArrivingEvent> {
+/** Returns the history of windows over topics. It throws `windows.history_trimmed`, `windows.history_compacted` and `kafka.*`. */
+export function topicHistory(options: TopicHistoryOptions): History {
   const { client, prefix, store, definition, from, signal } = options;
   const consumer = versionName(definition);
   const failures = new Failures();

@@ -3,29 +3,22 @@ import { FlotillaError } from '../../errors.js';
 import { logCheckpoint } from '../../event-log/positions/checkpoint-table.js';
 import { followLogTo } from '../../event-log/reading/follow-log-to.js';
 import { eventIn } from '../../events/event-in.js';
-import type { Store } from '../../store/store.js';
-import { versionName, type WindowsDefinition } from '../definition.js';
-import type { ArrivingEvent } from '../engine/arriving-event.js';
+import { versionName } from '../definition.js';
 import { Failures } from '../engine/failures.js';
 import { decodeEntry, type DecodeOptions } from '../reader/decode-entry.js';
+import type { History, HistoryOptions } from './history.js';
 
 /** The log counts as unreachable after this time without an entry before the position. */
 const IDLE_TIMEOUT_MS = 30_000;
 
-export interface LogHistoryOptions extends DecodeOptions {
+export interface LogHistoryOptions extends HistoryOptions, DecodeOptions {
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>;
   /** The name of the stream `events.log`. */
   stream: string;
-  store: Pick<Store, 'query'>;
-  definition: WindowsDefinition;
-  /** The event time from which on no event may be missing, in milliseconds since the epoch. */
-  from: number;
-  signal: AbortSignal;
 }
 
-/** Returns a function that yields the events which the live computation has read from the log: at its first call all, then
- *  those since the previous call. It throws `windows.history_trimmed` and `log.unreachable`. */
-export function logHistory(options: LogHistoryOptions): () => AsyncGenerator<ArrivingEvent> {
+/** Returns the history of windows over the log. It throws `windows.history_trimmed` and `log.unreachable`. */
+export function logHistory(options: LogHistoryOptions): History {
   const { broker, stream, store, definition, from, signal } = options;
   const decode = { ...options, failures: new Failures() };
   let next: number | undefined;

@@ -2,13 +2,13 @@ import { FlotillaError } from '../../errors.js';
 import type { DeriveId } from '../../events/ids.js';
 import type { Store, Tx } from '../../store/store.js';
 import type { WindowsDefinition } from '../definition.js';
-import type { ArrivingEvent } from '../engine/arriving-event.js';
 import { emitResult } from '../state/emit.js';
 import { countRewind, freeze, prolongFreeze, unfreeze } from '../state/freeze.js';
 import { replacePane } from '../state/panes-table.js';
 import { setRevision } from '../state/results-table.js';
 import { readWindows, type WindowsRow } from '../state/windows-table.js';
 import type { WindowData } from '../window-result.js';
+import type { History } from './history.js';
 import { isSame } from './is-same.js';
 import { lastResults, type LastResult } from './last-results.js';
 import { Recount } from './recount.js';
@@ -25,8 +25,7 @@ export interface RewindOptions {
   to: number;
   /** Compare only. */
   dryRun: boolean;
-  /** Yields the events that the live computation has read, each once: those since the previous call, or all. */
-  history: () => AsyncIterable<ArrivingEvent>;
+  history: History;
   deriveId: DeriveId;
   now: () => number;
   /** Unique among all processes. */

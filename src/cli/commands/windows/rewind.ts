@@ -11,7 +11,8 @@ import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { verifyPublisher } from '../../../runtime/broker/verify-publisher.js';
 import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 import { migrateLogCheckpoints } from '../../../event-log/positions/checkpoint-table.js';
-import { logHistory, type LogHistoryOptions } from '../../../windows/rewind/log-history.js';
+import type { History, HistoryOptions } from '../../../windows/rewind/history.js';
+import { logHistory } from '../../../windows/rewind/log-history.js';
 import { rewindWindows, type Rewound, type WindowDifference } from '../../../windows/rewind/rewind.js';
 import { migrateWindows } from '../../../windows/state/migrations.js';
 import type { Store } from '../../../store/store.js';
@@ -74,9 +75,9 @@ async function runRewind(name: string, { to, dryRun = false, json = false }: Fla
   } else for (const line of linesOf(rewound, dryRun)) context.print(line);
 }
 
-type HistoryOptions = Pick<LogHistoryOptions, 'definition' | 'from' | 'signal'> & { store: Store };
+type Options = HistoryOptions & { store: Store };
 
-async function ofLog({ config }: Context, session: FleetSession, options: HistoryOptions) {
+async function ofLog({ config }: Context, session: FleetSession, options: Options): Promise<History> {
   await migrateLogCheckpoints(options.store);
   const { amqpUrl } = await brokerAddress(session);
   const { fleet, names, definitions } = session;
@@ -86,7 +87,7 @@ async function ofLog({ config }: Context, session: FleetSession, options: Histor
   });
 }
 
-async function ofTopics(context: Context, options: HistoryOptions) {
+async function ofTopics(context: Context, options: Options): Promise<History> {
   await migrateKafkaTables(options.store);
   return topicHistory({ ...options, client: await kafkaClient(context), prefix: context.config.prefix });
 }
