@@ -14,6 +14,11 @@ cleanUpOnSignal();
 export const mochaHooks = {
   beforeAll() {
     process.stdout.write(`Random test data: TEST_SEED=${seed}\n`);
+    // mocha ignores a rejection that nobody handles; it would end a process of the fleet, so it fails the running test.
+    // Not earlier: an attempt of mocha to load a file with `require` may leave one behind.
+    process.on('unhandledRejection', (reason) => {
+      throw reason instanceof Error ? reason : new Error(`unhandled rejection: ${String(reason)}`);
+    });
   },
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000);

@@ -46,32 +46,21 @@ describe('the open time of a circuit breaker', () => {
 
   it('ends on time when the system clock is set back', async () => {
     const settings = { failures: 1, halfOpenAfter: 20, maxHalfOpenAfter: 20 };
-    const probeDue = new Promise<void>((onProbeDue) => {
-      const breaker = new CircuitBreaker(settings, systemClock, { onChange: () => undefined, onProbeDue });
-      void run(breaker);
-    });
+    let onProbeDue = () => {};
+    const probeDue = new Promise<void>((resolve) => (onProbeDue = resolve));
+    const breaker = new CircuitBreaker(settings, systemClock, { onChange: () => undefined, onProbeDue });
+    const good = () => breaker.execute('good', async () => 'done');
     const systemTime = Date.now;
-    let done: Promise<void> = Promise.resolve();
-    async function run(circuitBreaker: CircuitBreaker) {
-      done = (async () => {
-        try {
-          await circuitBreaker.execute('bad', unavailable('away')).catch(() => undefined);
-          Date.now = () => systemTime() - 3_600_000;
-          const early: unknown = await circuitBreaker
-            .execute('good', async () => 'done')
-            .catch((error: unknown) => error);
-          expect(early).to.be.instanceOf(CircuitOpenError);
-          await probeDue;
-          expect(await circuitBreaker.execute('good', async () => 'done')).to.equal('done');
-        } finally {
-          Date.now = systemTime;
-        }
-        expect(circuitBreaker.state).to.equal('closed');
-      })();
-      await done;
+    try {
+      await breaker.execute('bad', unavailable('away')).catch(() => undefined);
+      Date.now = () => systemTime() - 3_600_000;
+      expect(await good().catch((error: unknown) => error)).to.be.instanceOf(CircuitOpenError);
+      await probeDue;
+      expect(await good()).to.equal('done');
+    } finally {
+      Date.now = systemTime;
     }
-    await probeDue;
-    await done;
+    expect(breaker.state).to.equal('closed');
   });
 });
 
