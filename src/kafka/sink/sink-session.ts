@@ -100,13 +100,15 @@ export class SinkSession {
       while (!signal.aborted && lease.check()) {
         const events = await page;
         const last = events.at(-1);
-        // the next page is read while Kafka writes this one
+        const published = last && this.#publish(events, { position: last.position, event: last.id });
+        published?.catch(() => undefined); // awaited below
+        // the request is sent, and the next page is read while Kafka writes this one
+        await setImmediate();
         page = store.readAll(last?.position ?? this.#read.position, batchSize);
         page.catch(() => undefined); // awaited in the next round, unless this one fails
-        if (last !== undefined) await this.#publish(events, { position: last.position, event: last.id });
+        await published;
         await this.#afterPage();
-        if (events.length > 0) await setImmediate();
-        else {
+        if (events.length === 0) {
           if (this.#open.records > 0) await this.#commit();
           await page;
           await wakeup.wait(LONGEST_WAIT_MS);
