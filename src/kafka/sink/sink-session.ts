@@ -31,7 +31,7 @@ export interface SinkSessionOptions {
 }
 
 /** The requests around a transaction take as long as one with records. */
-const PAGES_PER_TRANSACTION = 5;
+const PAGES_PER_TRANSACTION = 10;
 /** A safety net: appends wake the sink. */
 const LONGEST_WAIT_MS = 1_000;
 /** Positions of events without a topic after which their position is committed by itself. */

@@ -24,7 +24,7 @@ export interface SinkOptions {
   key?: RecordKey;
   /** Identifies this process as the holder of the lease; unique among all processes. */
   instance: string;
-  /** Maximum number of events in one request to Kafka; a transaction has up to five. @default 1000 */
+  /** Maximum number of events in one request to Kafka; a transaction has up to ten of them. @default 1000 */
   batchSize?: number;
   /** Milliseconds after which another process takes over from a holder that has vanished. @default 5000 */
   leaseTtl?: number;
