@@ -120,6 +120,14 @@ describe('a private RabbitMQ node', function () {
       await publisher.close();
     });
 
+    it('does not take a queue for empty whose leader does not answer', async () => {
+      const leader = "whereis('%2F_q')";
+      await rabbitmqctl(node, ['eval', `sys:suspend(${leader}).`]);
+      expect(await codeOf(broker.queueDepth('q'))).to.equal('broker.no_answer');
+      await rabbitmqctl(node, ['eval', `sys:resume(${leader}).`]);
+      expect(await broker.queueDepth('q')).to.deep.equal({ ready: 2, consumers: 0 });
+    });
+
     it('times out a publish in flight when it is blocked, and recovers from a reset meanwhile', async () => {
       const publisher = broker.createPublisher({ timeout: 300 });
       await publisher.ready();

@@ -1,4 +1,4 @@
-import { hasCode, messageOf } from '../../../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { TopologyDifference } from '../../broker.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../topology/topology.js';
@@ -18,14 +18,19 @@ import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from '../conne
 const INSPECTION_TIMEOUT_MS = 5_000;
 const MAX_PARALLEL_REQUESTS = 4;
 
+/** How long RabbitMQ waits for the leader of a quorum queue, in milliseconds. Without its answer, it reports neither messages
+ *  nor consumers. */
+const LEADER_TIMEOUT_MS = 250;
+
 export interface QueueCounts {
   ready: number;
   consumers: number;
 }
 
-/** The result of a passive declaration. */
+/** The result of a passive declaration. `isCounted`: false if the queue may have messages and consumers despite the
+ *  counts, because its leader may not have answered. */
 export type QueueInspection =
-  | ({ state: 'present' } & QueueCounts)
+  | ({ state: 'present'; isCounted: boolean } & QueueCounts)
   | { state: 'missing' }
   /** It exists or may exist, and did not answer. */
   | { state: 'unanswered'; reason: string };
@@ -41,6 +46,8 @@ export interface Comparison {
 /** Reads the broker's topology. */
 export interface Inspector {
   queue(name: string): Promise<QueueInspection>;
+  /** Returns the counts of a queue; undefined if it does not exist. Throws `broker.no_answer`. */
+  counts(name: string): Promise<QueueCounts | undefined>;
   hasExchange(name: string): Promise<boolean>;
   /** Compares with the lists of the management API. If a node does not answer, the list of queues may fail: the
    *  queues are then checked one by one. Throws `broker.management`. */
@@ -54,19 +61,35 @@ export interface Inspector {
 export function createInspector(onScratchChannel: ScratchChannel, logger: Logger): Inspector {
   async function queue(name: string): Promise<QueueInspection> {
     try {
-      const found = await onScratchChannel(
+      return await onScratchChannel(
         `looking for queue ${name}`,
         INSPECTION_TIMEOUT_MS,
-        (channel) => channel.checkQueue(name),
+        async (channel) => {
+          const began = performance.now();
+          const { messageCount: ready, consumerCount: consumers } = await channel.checkQueue(name);
+          const isCounted = ready + consumers > 0 || performance.now() - began < LEADER_TIMEOUT_MS;
+          return { state: 'present', ready, consumers, isCounted };
+        },
         { reusable: true },
       );
-      return { state: 'present', ready: found.messageCount, consumers: found.consumerCount };
     } catch (error) {
       if (isNodeDown(error)) return { state: 'unanswered', reason: messageOf(error) };
       if (codeOf(error) === 404) return { state: 'missing' };
       if (hasCode(error, 'broker.timeout'))
         return { state: 'unanswered', reason: `no answer within ${INSPECTION_TIMEOUT_MS} ms` };
       throw asBrokerError(error);
+    }
+  }
+
+  async function counts(name: string): Promise<QueueCounts | undefined> {
+    const end = performance.now() + INSPECTION_TIMEOUT_MS;
+    for (;;) {
+      const found = await queue(name);
+      if (found.state === 'missing') return undefined;
+      if (found.state === 'present' && found.isCounted) return { ready: found.ready, consumers: found.consumers };
+      if (found.state === 'unanswered') throw new FlotillaError('broker.no_answer', `queue ${name}: ${found.reason}`);
+      if (performance.now() > end)
+        throw new FlotillaError('broker.no_answer', `queue ${name}: no answer from its leader`);
     }
   }
 
@@ -133,6 +156,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   return {
     queue,
+    counts,
     hasExchange,
     byDeclaration,
     async byLists(topology, management) {

@@ -151,10 +151,7 @@ export function createTopologyAdmin(
     },
     async depth(queue) {
       await waitForConnection(connection);
-      const inspection = await inspector.queue(queue);
-      if (inspection.state === 'unanswered')
-        throw new FlotillaError('broker.no_answer', `queue ${queue}: ${inspection.reason}`);
-      return inspection.state === 'missing' ? undefined : { ready: inspection.ready, consumers: inspection.consumers };
+      return inspector.counts(queue);
     },
   };
 }
