@@ -65,6 +65,7 @@ export async function drainSelected(
   const drain = new SelectiveDrain(options, ready);
   const prefetch = Math.min(ready, options.prefetch ?? WINDOW);
   const restarts = new SerialQueue();
+  let isRestarted = false;
   if (options.prefetch === undefined) drain.onHalfHeld(prefetch, () => void restarts.run(letMoreArrive));
   const consumer = broker.consume(queue, { prefetch, onDelivery: (delivery) => drain.add(delivery) });
   const timer = setTimeout(() => drain.end(), options.limit);
@@ -74,9 +75,12 @@ export async function drainSelected(
     if (!end.aborted) await once(end, 'abort');
     await drain.settled();
     await restarts.settled();
-    // a requeue on request is not a failure, which would count towards the delivery limit of the queue
-    await consumer.cancel();
-    drain.requeue();
+    // The end of a channel returns all messages of a consumer in order. A consumer that is cancelled first returns those on their
+    // way to it, before those that are here; that is needed after a restart, when the channel has had several consumers.
+    if (isRestarted) {
+      await consumer.cancel();
+      drain.requeue();
+    }
   } finally {
     clearTimeout(timer);
     await checking;
@@ -90,10 +94,15 @@ export async function drainSelected(
     if (end.aborted) return;
     try {
       await consumer.cancel();
-      if (!end.aborted) await consumer.resume(prefetch);
+      if (!end.aborted) await restart();
     } catch (error) {
       drain.fail(error);
     }
+  }
+
+  async function restart(): Promise<void> {
+    isRestarted = true;
+    await consumer.resume(prefetch);
   }
 
   /** A long queue has no ready messages while all of them are in flight to this consumer. To distinguish the two
@@ -111,7 +120,7 @@ export async function drainSelected(
           await consumer.cancel();
           await untilReadyAgain(broker, queue, 0);
           if (drain.arrivedAt === arrivedAt && (await readyIn(broker, queue)) === 0) drain.endEmpty();
-          else if (!end.aborted) await consumer.resume(prefetch);
+          else if (!end.aborted) await restart();
         });
         quietSince = performance.now();
         quiet *= 2;
@@ -149,7 +158,6 @@ class SelectiveDrain {
   #handled = 0;
   #heldBytes = 0;
   #failure: Error | undefined;
-  #returned = 0;
   #isEmpty = false;
   #halfHeld = { every: Infinity, next: Infinity, call: () => {} };
   /** When the latest message arrived. */
@@ -173,7 +181,7 @@ class SelectiveDrain {
 
   /** The number of messages that are ready in the queue afterwards, at least. */
   get expected(): number {
-    return this.#isEmpty ? this.#returned : this.ready - this.#handled;
+    return this.#isEmpty ? this.#held.length + this.#waiting.length : this.ready - this.#handled;
   }
 
   /** Calls back whenever half as many messages as these are held in addition. */
@@ -210,9 +218,7 @@ class SelectiveDrain {
   /** Requeues the unselected messages in order. After a failure, closing the channel requeues them. */
   requeue(): void {
     if (this.#failure !== undefined) return;
-    const all = [...this.#held, ...this.#waiting];
-    for (const delivery of all) delivery.requeue();
-    this.#returned = all.length;
+    for (const delivery of [...this.#held, ...this.#waiting]) delivery.requeue();
   }
 
   result(): DrainResult {

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/broker.js';
+import type { Broker, Delivery } from '../../src/broker/broker.js';
 import { HEADERS } from '../../src/broker/messages/headers.js';
 import { sleep } from '../../src/concurrency/sleep.js';
 import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
 import { replayDeadLetters } from '../../src/dead-letters/operations/replay-dead-letters.js';
+import { drainQueue } from '../../src/queues/drain-queue.js';
 import { listRetrying, retryNow } from '../../src/queues/retry-queues.js';
 import { listUnrouted, replayUnrouted } from '../../src/queues/unrouted-messages.js';
 import {
@@ -134,6 +135,22 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(one).to.include({ sent: 1, kept: 3, unrouted: 3 });
       expect(await taken(1)).to.deep.equal([other2]);
       expect(await left()).to.deep.equal([other1, late3, other3]);
+    });
+
+    it('leaves the others in order, also those in flight when enough are handled', async () => {
+      const queue = bench.names.unroutedQueue;
+      for (let round = 0; round < 5; round += 1) {
+        const ids = [];
+        for (let n = 0; n < 20; n += 1) ids.push(await put(bench.names.events, 'late.created'));
+        const handle = async (delivery: Delivery) => {
+          await sleep(1);
+          delivery.ack();
+        };
+        await eventually(async () => (await bench.broker.queueDepth(queue))?.ready === ids.length);
+        expect(await drainQueue(bench.broker, queue, { count: 4, limit: 30_000, handle, signal })).to.equal(4);
+        const left = await takeMessages(bench.broker, queue, 16);
+        expect(left.map(({ properties }) => properties.messageId)).to.deep.equal(ids.slice(4));
+      }
     });
 
     it('waits for messages in flight to it, although the queue has no ready messages', async () => {

@@ -2,6 +2,7 @@ import type { Broker, Delivery } from '../../broker/broker.js';
 import { partitionQueues, setsInBroker } from '../../broker/topology/partition-sets.js';
 import { namesFor, sizesOf, topologyOf, type Names } from '../../broker/topology/topology.js';
 import { systemClock } from '../../concurrency/clock.js';
+import { sleep } from '../../concurrency/sleep.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
@@ -35,6 +36,9 @@ const LEASE_TTL_MS = 5_000;
 /** The lease of a process that was killed ends by then. */
 const LEASE_WAIT_MS = 6_000;
 const MOVE_LIMIT_MS = 600_000;
+/** Within this time the broker returns messages that were in flight to a channel that has ended. */
+const RETURN_LIMIT_MS = 60_000;
+const POLL_INTERVAL_MS = 50;
 
 interface Stores {
   sources: Store[];
@@ -167,24 +171,36 @@ async function earlyMessages(
   const sets = await setsInBroker(broker, name, sizesOf(ordering?.partitions ?? 1), names);
   const found: EarlyMessages[] = [];
   for (const queue of sets.flatMap((size) => partitionQueues(name, size, names))) {
-    const { ready = 0 } = (await broker.queueDepth(queue)) ?? {};
+    const ready = await readyIn(broker, queue);
     if (ready > 0) found.push({ worker: name, queue, ready });
   }
   return found;
 }
 
-/** Moves them behind those that were sent. Rejects if some were not moved. */
+/** Moves them behind those that were sent. Rejects if some were not moved. Later messages that arrived meanwhile return to the
+ *  queue once its channel has ended: a worker that started earlier would handle those behind them first. */
 async function moveBehind(
   { worker, queue, ready }: EarlyMessages,
   { broker, names, signal }: { broker: Broker; names: Names; signal: AbortSignal },
 ): Promise<void> {
   const limits = { limit: MOVE_LIMIT_MS, signal };
+  const all = await readyIn(broker, queue);
   const target = ({ routingKey }: Delivery) => ({ exchange: names.ordered(worker), routingKey });
   const moved = await withPublisher(broker, limits, (publisher) =>
     drainQueue(broker, queue, { ...limits, count: ready, handle: moveWith(publisher, target) }),
   );
   signal.throwIfAborted();
   if (moved < ready) throw new FlotillaError('broker.no_answer', `${queue}: ${moved} of ${ready} messages were moved`);
+  const end = performance.now() + RETURN_LIMIT_MS;
+  for (let now = await readyIn(broker, queue); now < all; now = await readyIn(broker, queue)) {
+    signal.throwIfAborted();
+    if (performance.now() > end) throw new FlotillaError('broker.no_answer', `${queue}: ${now} of ${all} are ready again`);
+    await sleep(POLL_INTERVAL_MS, signal);
+  }
+}
+
+async function readyIn(broker: Broker, queue: string): Promise<number> {
+  return (await broker.queueDepth(queue))?.ready ?? 0;
 }
 
 function count(counts: Map<string, number>, messages: readonly { worker: string }[]): void {
