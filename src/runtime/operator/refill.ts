@@ -194,7 +194,8 @@ async function moveBehind(
   const end = performance.now() + RETURN_LIMIT_MS;
   for (let now = await readyIn(broker, queue); now < all; now = await readyIn(broker, queue)) {
     signal.throwIfAborted();
-    if (performance.now() > end) throw new FlotillaError('broker.no_answer', `${queue}: ${now} of ${all} are ready again`);
+    if (performance.now() > end)
+      throw new FlotillaError('broker.no_answer', `${queue}: ${now} of ${all} are ready again`);
     await sleep(POLL_INTERVAL_MS, signal);
   }
 }
