@@ -75,8 +75,8 @@ export async function drainSelected(
     if (!end.aborted) await once(end, 'abort');
     await drain.settled();
     await restarts.settled();
-    // The end of a channel returns all messages of a consumer in order. A consumer that is cancelled first returns those on their
-    // way to it, before those that are here; that is needed after a restart, when the channel has had several consumers.
+    // The end of the channel returns all messages of a consumer in order. Cancelling it first would return those on their way
+    // to it before those that are here. After a restart, the messages belong to several consumers and are requeued by request.
     if (isRestarted) {
       await consumer.cancel();
       drain.requeue();
