@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { cleanUpOnSignal } from '../support/clean-up.js';
+import { cleanUpAtEnd, cleanUpOnSignal } from '../support/clean-up.js';
 import { missingKafka, ownKafka } from '../support/kafka.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { sayWhatIsWrong } from './scenarios/bad-input.js';
@@ -295,6 +295,7 @@ try {
   });
 } finally {
   await remove();
+  await cleanUpAtEnd(); // the node that tests share, where a part has used it
 }
 
 console.log(`\nCHAOS_SEED=${seed}`);
