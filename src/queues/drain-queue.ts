@@ -131,7 +131,8 @@ export async function drainSelected(
   }
 }
 
-async function readyIn(broker: Pick<Broker, 'queueDepth'>, queue: string): Promise<number> {
+/** Returns the number of messages that are ready in a queue; a missing queue has none. */
+export async function readyIn(broker: Pick<Broker, 'queueDepth'>, queue: string): Promise<number> {
   return (await broker.queueDepth(queue))?.ready ?? 0;
 }
 

@@ -8,7 +8,7 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { RELAY } from '../../outbox/relay.js';
-import { drainQueue } from '../../queues/drain-queue.js';
+import { drainQueue, readyIn } from '../../queues/drain-queue.js';
 import { moveWith, withPublisher } from '../../queues/move-messages.js';
 import { publishAll } from '../../replay/sending/publish-history.js';
 import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
@@ -198,10 +198,6 @@ async function moveBehind(
       throw new FlotillaError('broker.no_answer', `${queue}: ${now} of ${all} are ready again`);
     await sleep(POLL_INTERVAL_MS, signal);
   }
-}
-
-async function readyIn(broker: Broker, queue: string): Promise<number> {
-  return (await broker.queueDepth(queue))?.ready ?? 0;
 }
 
 function count(counts: Map<string, number>, messages: readonly { worker: string }[]): void {

@@ -104,6 +104,15 @@ describe('a fleet that moves to another broker', function () {
     handled.filter((each) => each.startsWith(subject)).map((each) => Number(each.slice(2)));
   const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
 
+  /** The fleet handles the first event of a subject in the former broker, and stops. */
+  async function handleFirstInOld(): Promise<void> {
+    const first = start('old');
+    await first.running.ready;
+    await publish('old', 'a', 1);
+    await eventually('it is handled', () => of('a').length === 1);
+    await first.end();
+  }
+
   it('is refused until it is refilled; then its ordered worker continues in order, and nothing is lost', async () => {
     const first = start('old');
     await first.running.ready;
@@ -152,11 +161,7 @@ describe('a fleet that moves to another broker', function () {
   });
 
   it('remains refused after an interruption, until the refill has ended', async () => {
-    const first = start('old');
-    await first.running.ready;
-    await publish('old', 'a', 1);
-    await eventually('it is handled', () => of('a').length === 1);
-    await first.end();
+    await handleFirstInOld();
     await publish('old', 'a', 2, 3);
     expect((await run('topology', 'apply')).code).to.equal(0);
     await publish('new', 'a', 4, 5);
@@ -193,11 +198,7 @@ describe('a fleet that moves to another broker', function () {
   });
 
   it('continues at once if an operator says that nothing waits in the former broker', async () => {
-    const first = start('old');
-    await first.running.ready;
-    await publish('old', 'a', 1);
-    await eventually('it is handled', () => of('a').length === 1);
-    await first.end();
+    await handleFirstInOld();
     expect((await run('topology', 'apply')).code).to.equal(0);
     const drained = await run('topology', 'refill', '--drained');
     expect(drained).to.include({ code: 0, out: 'Continue here: ledger.\n' });
