@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -17,6 +17,7 @@ import {
   rabbitmqctl,
   startRabbitNode,
 } from '../../../src/supervisor/broker/rabbitmq-node.js';
+import { vmThreads } from '../../../src/supervisor/broker/rabbitmq-node/layout.js';
 import { restartBrokerOnExit } from '../../../src/supervisor/broker/restart-broker.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
@@ -55,6 +56,13 @@ describe('a private RabbitMQ node', function () {
       env: { PATH: process.env.PATH, RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf') },
     });
     expect(stdout).to.contain('guest');
+  });
+
+  it('leaves half of the cores to the fleet, and has at least one scheduler', async () => {
+    const schedulersFor = (cores: number) => Number(/\+S (\d+):\d+ /.exec(vmThreads(cores))?.[1]);
+    expect([1, 2, 3, 4, 16].map(schedulersFor)).to.deep.equal([1, 1, 1, 2, 8]);
+    const running = await rabbitmqctl(node, ['-q', 'eval', 'erlang:system_info(schedulers_online).']);
+    expect(Number(running)).to.equal(schedulersFor(availableParallelism()));
   });
 
   it('is not mistaken for the node of another fleet, which has the same name and chose the same ports', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../../../files/make-directory.js';
@@ -136,6 +137,15 @@ export async function readBeamPid(dataDir: string): Promise<number | undefined> 
 
 /** An idle scheduler of the Erlang VM would otherwise keep a core busy for a while, which the fleet's processes need. */
 const NO_BUSY_WAITING = '+sbwt none +sbwtdcpu none +sbwtdio none';
+/** Threads of the Erlang VM for files: one may wait for a slow sync. By default there are ten. */
+const FILE_THREADS = 2;
+
+/** Returns the options for the threads of the Erlang VM. It shares the machine with the fleet, so that it uses half of the
+ *  cores: schedulers that wake each other for every message need a third more CPU time. */
+export function vmThreads(cores: number): string {
+  const schedulers = Math.max(1, Math.floor(cores / 2));
+  return `+S ${schedulers}:${schedulers} +SDcpu ${schedulers}:${schedulers} +SDio ${FILE_THREADS} ${NO_BUSY_WAITING}`;
+}
 
 /** The environment of the node and its command line tools: only these variables, and none of this process. */
 export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string) {
@@ -152,7 +162,7 @@ export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path
     RABBITMQ_ENABLED_PLUGINS_FILE: layout.plugins,
     RABBITMQ_PID_FILE: layout.pidFile,
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${NO_BUSY_WAITING}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${vmThreads(availableParallelism())}`,
     RABBITMQ_CTL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
     ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',
