@@ -3,8 +3,10 @@ import { z } from 'zod';
 import type { SandboxDatabase } from '../database.js';
 import { parse } from '../http/problem.js';
 
-/** Maximum number of stored mails; the oldest are removed first. */
+/** Maximum number of mails in the mailbox: the latest. */
 const MAX_MAILS = 1000;
+/** Older mails are removed once for so many new ones, so that few mails wait for it. */
+const TRIM_EVERY = 100;
 
 export interface ReceivedMail {
   messageId: string;
@@ -52,7 +54,7 @@ export function createMailbox(db: SandboxDatabase) {
     const row = upsert.get({ messageId, from, subject, text, receivedAt: new Date().toISOString() });
     if (row === undefined) return;
     for (const address of recipients) addRecipient.run(row.seq, address.toLowerCase());
-    trim.run(MAX_MAILS);
+    if (row.seq % TRIM_EVERY === 0) trim.run(MAX_MAILS);
   });
 
   return {

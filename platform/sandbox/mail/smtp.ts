@@ -1,5 +1,5 @@
-import { simpleParser } from 'mailparser';
 import { randomUUID } from 'node:crypto';
+import PostalMime from 'postal-mime';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
 import { isToken } from '../http/authorize.js';
 import type { Mailbox } from './mailbox.js';
@@ -56,14 +56,14 @@ export function createSmtpServer(
 }
 
 async function receive(mailbox: Mailbox, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
-  const mail = await simpleParser(await readMail(stream), { skipHtmlToText: true, skipTextToHtml: true });
+  const mail = await PostalMime.parse(await readMail(stream));
   const { mailFrom, rcptTo } = session.envelope;
   mailbox.keep({
     messageId: mail.messageId ?? `<${randomUUID()}@sandbox>`,
-    from: mail.from?.value[0]?.address ?? (mailFrom === false ? '' : mailFrom.address),
+    from: mail.from?.address ?? (mailFrom === false ? '' : mailFrom.address),
     recipients: rcptTo.map(({ address }) => address),
     subject: mail.subject ?? '',
-    text: mail.text ?? (typeof mail.html === 'string' ? mail.html : ''),
+    text: mail.text ?? mail.html ?? '',
   });
 }
 
