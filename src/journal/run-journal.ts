@@ -6,6 +6,7 @@ import { messageOf } from '../errors.js';
 import { isAccepted } from '../event-log/consumers/accept-entry.js';
 import { consumeStream, type ConsumerSession, type StreamConsumer } from '../event-log/consumers/stream-consumer.js';
 import { BEFORE_FIRST, positionOf, type LogBreak } from '../event-log/positions/position.js';
+import { GATHER_MS } from '../event-log/reading/follow-verified.js';
 import { failpoint } from '../failpoints.js';
 import { FaultLog, FaultLogs } from '../telemetry/fault-log.js';
 import type { ServiceStores } from '../store/service-stores.js';
@@ -42,7 +43,7 @@ async function runSession(
   const signal = AbortSignal.any([session.signal, over.signal]);
   const filling = keepFillingGaps(context, { stores, breaks, alarms, comparisons, logger, signal, now: Date.now });
   try {
-    for await (const part of session.follow({ from: session.checkpoint })) {
+    for await (const part of session.follow({ from: session.checkpoint, gather: GATHER_MS })) {
       if (!session.isLeading()) break;
       switch (part.kind) {
         case 'entries':

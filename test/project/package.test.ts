@@ -143,7 +143,7 @@ describe('the package', function () {
     }
     const listed = await run(copy, 'npm', ['ls', '--all', '--omit=dev', '--package-lock-only', '--json']);
     const { dependencies } = JSON.parse(listed) as { dependencies: Record<string, { dependencies?: object }> };
-    const application = ['mailparser', 'mqtt', 'nodemailer', 'smtp-server'];
+    const application = ['mqtt', 'nodemailer', 'postal-mime', 'smtp-server'];
     expect(Object.keys(dependencies)).not.to.include.members(application);
     expect(Object.keys(dependencies['flotilla-application']?.dependencies ?? {})).to.have.members([
       ...application,

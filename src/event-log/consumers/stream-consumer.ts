@@ -107,7 +107,8 @@ export class ConsumerSession {
 
   /** Yields the entries after a position, verified to continue from it, until the session ends or `signal` aborts. */
   follow(
-    options: Pick<FollowVerifiedOptions, 'from' | 'batchSize'> & Partial<Pick<FollowVerifiedOptions, 'signal'>>,
+    options: Pick<FollowVerifiedOptions, 'from' | 'batchSize' | 'gather'> &
+      Partial<Pick<FollowVerifiedOptions, 'signal'>>,
   ): AsyncGenerator<LogPart, void> {
     const { broker, stream, patience } = this.options;
     const { signal } = options;

@@ -1,5 +1,6 @@
 import type { Broker, StreamEntry } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
+import { sleep } from '../../concurrency/sleep.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../positions/position.js';
 import { lastEntry } from './log-bounds.js';
@@ -11,12 +12,18 @@ export interface FollowVerifiedOptions {
   from: LogPosition | undefined;
   /** Maximum number of entries in one batch; up to twice as many are in memory. @default 500 */
   batchSize?: number;
+  /** Milliseconds from a batch that is not full to the next one, so that more entries share a transaction. An entry that
+   *  arrives later does not wait. @default 0 */
+  gather?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
   /** Milliseconds without an entry after which the log is asked whether it has newer ones. @default 60000 */
   idleLimit?: number;
   signal: AbortSignal;
 }
+
+/** `gather` of a consumer whose results are for people, not for other workers. */
+export const GATHER_MS = 100;
 
 /** The next part of the log: entries, in order and at least one; a break, after which the entries do not continue from
  *  the previous ones; or `resumed`: reading continues from the same position after an interruption, and a broker that
@@ -34,7 +41,7 @@ export type LogPart =
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
-  { from, batchSize = 500, patience = 10_000, idleLimit = 60_000, signal }: FollowVerifiedOptions,
+  { from, batchSize = 500, gather = 0, patience = 10_000, idleLimit = 60_000, signal }: FollowVerifiedOptions,
 ): AsyncGenerator<LogPart, void, undefined> {
   const wakeup = new Wakeup();
   const wake = () => wakeup.notify();
@@ -86,6 +93,7 @@ export async function* followVerified(
           for (const entry of entries) entry.done();
           // the next reader determines what is missing
           if (trimmedAt !== undefined) break;
+          if (gather > 0 && entries.length < batchSize) await sleep(gather, signal);
         }
         // the next reader begins with the first entry retained by then, because none was read before
         if (reader.interrupted) last ??= BEFORE_FIRST;

@@ -4,7 +4,7 @@ import { sleep } from '../../concurrency/sleep.js';
 import { errorOf, hasCode, messageOf } from '../../errors.js';
 import type { ConsumerSession } from '../../event-log/consumers/stream-consumer.js';
 import { BEFORE_FIRST, type LogPosition } from '../../event-log/positions/position.js';
-import type { LogPart } from '../../event-log/reading/follow-verified.js';
+import { GATHER_MS, type LogPart } from '../../event-log/reading/follow-verified.js';
 import type { WindowsDefinition } from '../definition.js';
 import { MAX_AHEAD_MS, type Arrival } from '../engine/engine.js';
 import { WindowProcessor, type Incoming } from '../processor.js';
@@ -82,7 +82,7 @@ export class WindowsSession {
       over.abort();
     });
     try {
-      for await (const part of session.follow({ from: session.checkpoint, signal: over.signal })) {
+      for await (const part of session.follow({ from: session.checkpoint, gather: GATHER_MS, signal: over.signal })) {
         if (!session.isLeading()) break;
         await queue.run(() => this.#handle(part, { session, processor, end }));
         closing.changed();

@@ -147,7 +147,9 @@ describe('a cluster of three nodes', function () {
       const left = await other.applyTopology(wanted('payment'));
       expect(left.map(({ problem, name }) => `${problem} ${name}`)).to.deep.equal([silent]);
       expect(await codeOf(other.queueDepth(stuck.name))).to.equal('broker.no_answer');
-      expect(await other.queueDepth(names.queue('payment'))).to.deep.equal({ ready: 0, consumers: 0 });
+      // if the frozen node led the queue, another one takes over
+      const depth = await eventually(() => other.queueDepth(names.queue('payment')).catch(() => undefined));
+      expect(depth).to.deep.equal({ ready: 0, consumers: 0 });
     } finally {
       cluster.thaw(1);
     }

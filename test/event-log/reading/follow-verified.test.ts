@@ -59,6 +59,26 @@ for (const kind of ['memory', 'rabbitmq']) {
       return positionOf(newest);
     };
 
+    it('takes the entries that arrive while it gathers as one batch', async () => {
+      const { broker, names } = bench;
+      const batches = inbox<number[]>();
+      const ending = new AbortController();
+      const run = async () => {
+        const options = { from: undefined, gather: 1_000, signal: ending.signal };
+        for await (const part of followVerified(broker, names.log, options)) {
+          if (part.kind === 'entries') batches.put(part.entries.map(({ body }) => numberOf(body)));
+        }
+      };
+      const running = run();
+      await publish(1, 1);
+      const first = await batches.next();
+      await publish(2, 5);
+      const second = await batches.next();
+      ending.abort();
+      await running;
+      expect([first, second]).to.deep.equal([[1], [2, 3, 4, 5]]);
+    });
+
     it('reports a resumption before further entries, and none at the first start', async () => {
       await publish(1, 3);
       const from = await place();
