@@ -102,7 +102,7 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
       ours: rate(medians.ours),
       bare: `consume + ack ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,
-      target: 0.7,
+      target: 0.9,
     },
   ];
 };

@@ -82,7 +82,7 @@ export const relay: Bench = async ({ amqpUrl, folder, prefix }) => {
       ours: rate(medians.ours),
       bare: `amqplib ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,
-      target: 0.9,
+      target: 0.95,
     },
   ];
 };

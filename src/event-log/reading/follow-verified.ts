@@ -1,6 +1,5 @@
 import type { Broker, StreamEntry } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
-import { sleep } from '../../concurrency/sleep.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
 import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../positions/position.js';
 import { lastEntry } from './log-bounds.js';
@@ -12,8 +11,8 @@ export interface FollowVerifiedOptions {
   from: LogPosition | undefined;
   /** Maximum number of entries in one batch; up to twice as many are in memory. @default 500 */
   batchSize?: number;
-  /** Milliseconds from a batch that is not full to the next one, so that more entries share a transaction. An entry that
-   *  arrives later does not wait. @default 0 */
+  /** Maximum milliseconds from a batch that is not full to the next one, so that more entries share a transaction. An
+   *  entry that arrives later does not wait. @default 0 */
   gather?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
@@ -93,7 +92,7 @@ export async function* followVerified(
           for (const entry of entries) entry.done();
           // the next reader determines what is missing
           if (trimmedAt !== undefined) break;
-          if (gather > 0 && entries.length < batchSize) await sleep(gather, signal);
+          if (entries.length < batchSize) await gathered(reader);
         }
         // the next reader begins with the first entry retained by then, because none was read before
         if (reader.interrupted) last ??= BEFORE_FIRST;
@@ -104,6 +103,15 @@ export async function* followVerified(
   } finally {
     signal.removeEventListener('abort', wake);
     stopListening();
+  }
+
+  /** Resolves when a whole batch has arrived, or after `gather` milliseconds. */
+  async function gathered(reader: LogSubscription): Promise<void> {
+    const end = performance.now() + gather;
+    for (let left = gather; left > 0; left = end - performance.now()) {
+      if (reader.waiting >= batchSize || reader.interrupted || isOver()) return;
+      await wakeup.wait(left);
+    }
   }
 
   /** Whether the log has entries after a position. False if it does not answer: it is asked again. */

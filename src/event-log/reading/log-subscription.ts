@@ -34,6 +34,11 @@ export class LogSubscription {
     return this.#reader.reading;
   }
 
+  /** The number of entries that have arrived and were not taken. */
+  get waiting(): number {
+    return this.#arrived.length;
+  }
+
   /** The next entry, without taking it. */
   get next(): StreamEntry | undefined {
     return this.#arrived[0];

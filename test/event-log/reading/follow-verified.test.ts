@@ -59,24 +59,39 @@ for (const kind of ['memory', 'rabbitmq']) {
       return positionOf(newest);
     };
 
-    it('takes the entries that arrive while it gathers as one batch', async () => {
-      const { broker, names } = bench;
+    const gathering = (options: { gather: number; batchSize?: number }) => {
       const batches = inbox<number[]>();
       const ending = new AbortController();
       const run = async () => {
-        const options = { from: undefined, gather: 1_000, signal: ending.signal };
-        for await (const part of followVerified(broker, names.log, options)) {
+        const { broker, names } = bench;
+        const all = { from: undefined, signal: ending.signal, ...options };
+        for await (const part of followVerified(broker, names.log, all)) {
           if (part.kind === 'entries') batches.put(part.entries.map(({ body }) => numberOf(body)));
         }
       };
       const running = run();
+      const stop = async () => {
+        ending.abort();
+        await running;
+      };
+      readers.push({ stop });
+      return batches;
+    };
+
+    it('takes the entries that arrive while it gathers as one batch', async () => {
+      const batches = gathering({ gather: 1_000 });
       await publish(1, 1);
       const first = await batches.next();
       await publish(2, 5);
-      const second = await batches.next();
-      ending.abort();
-      await running;
-      expect([first, second]).to.deep.equal([[1], [2, 3, 4, 5]]);
+      expect([first, await batches.next()]).to.deep.equal([[1], [2, 3, 4, 5]]);
+    });
+
+    it('gathers no longer than until a batch is full', async () => {
+      const batches = gathering({ gather: 3_600_000, batchSize: 3 });
+      await publish(1, 1);
+      expect(await batches.next()).to.deep.equal([1]);
+      await publish(2, 4);
+      expect(await batches.next()).to.deep.equal([2, 3, 4]);
     });
 
     it('reports a resumption before further entries, and none at the first start', async () => {

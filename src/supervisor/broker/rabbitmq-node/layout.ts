@@ -140,8 +140,8 @@ const NO_BUSY_WAITING = '+sbwt none +sbwtdcpu none +sbwtdio none';
 /** Threads of the Erlang VM for files: one may wait for a slow sync. By default there are ten. */
 const FILE_THREADS = 2;
 
-/** Returns the options for the threads of the Erlang VM. It shares the machine with the fleet, so that it uses half of the
- *  cores: schedulers that wake each other for every message need a third more CPU time. */
+/** Returns the options for the threads of the Erlang VM. It shares the machine with the fleet and uses half of the cores:
+ *  two schedulers, which wake each other for every message, need 1.6 times the CPU time of one. */
 export function vmThreads(cores: number): string {
   const schedulers = Math.max(1, Math.floor(cores / 2));
   return `+S ${schedulers}:${schedulers} +SDcpu ${schedulers}:${schedulers} +SDio ${FILE_THREADS} ${NO_BUSY_WAITING}`;
