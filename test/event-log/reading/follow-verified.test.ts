@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import type { ReadStreamOptions, StreamEntry } from '../../../src/broker/broker.js';
 import { lastEntry } from '../../../src/event-log/reading/log-bounds.js';
-import { followVerified } from '../../../src/event-log/reading/follow-verified.js';
+import {
+  followVerified,
+  type FollowVerifiedOptions,
+  type LogPart,
+} from '../../../src/event-log/reading/follow-verified.js';
 import {
   BEFORE_FIRST,
   positionOf,
@@ -31,15 +35,11 @@ for (const kind of ['memory', 'rabbitmq']) {
       await bench.close();
     });
 
-    const follow = (from: LogPosition | undefined, patience?: number) => {
-      const seen = inbox<Seen>();
+    const reading = (options: Omit<FollowVerifiedOptions, 'signal'>, onPart: (part: LogPart) => void) => {
       const ending = new AbortController();
       const run = async () => {
-        const options = { from, signal: ending.signal, batchSize: 10, ...(patience !== undefined && { patience }) };
-        for await (const part of followVerified(bench.broker, bench.names.log, options)) {
-          if (part.kind === 'broken') seen.put({ broken: part.broken });
-          if (part.kind === 'entries') for (const entry of part.entries) seen.put({ entry });
-        }
+        const all = { ...options, signal: ending.signal };
+        for await (const part of followVerified(bench.broker, bench.names.log, all)) onPart(part);
       };
       const running = run();
       const stop = async () => {
@@ -47,7 +47,22 @@ for (const kind of ['memory', 'rabbitmq']) {
         await running;
       };
       readers.push({ stop });
+      return stop;
+    };
+    const follow = (from: LogPosition | undefined, patience?: number) => {
+      const seen = inbox<Seen>();
+      const stop = reading({ from, batchSize: 10, ...(patience !== undefined && { patience }) }, (part) => {
+        if (part.kind === 'broken') seen.put({ broken: part.broken });
+        if (part.kind === 'entries') for (const entry of part.entries) seen.put({ entry });
+      });
       return { seen, stop };
+    };
+    const gathering = (options: { gather: number; batchSize?: number }) => {
+      const batches = inbox<number[]>();
+      reading({ from: undefined, ...options }, (part) => {
+        if (part.kind === 'entries') batches.put(part.entries.map(({ body }) => numberOf(body)));
+      });
+      return batches;
     };
     const publish = async (from: number, to: number) => {
       for (const n of numbers(from, to)) await bench.publish(jobBegun(n));
@@ -57,25 +72,6 @@ for (const kind of ['memory', 'rabbitmq']) {
       const newest = await lastEntry(bench.broker, bench.names.log);
       if (newest === undefined) throw new Error('the log is empty');
       return positionOf(newest);
-    };
-
-    const gathering = (options: { gather: number; batchSize?: number }) => {
-      const batches = inbox<number[]>();
-      const ending = new AbortController();
-      const run = async () => {
-        const { broker, names } = bench;
-        const all = { from: undefined, signal: ending.signal, ...options };
-        for await (const part of followVerified(broker, names.log, all)) {
-          if (part.kind === 'entries') batches.put(part.entries.map(({ body }) => numberOf(body)));
-        }
-      };
-      const running = run();
-      const stop = async () => {
-        ending.abort();
-        await running;
-      };
-      readers.push({ stop });
-      return batches;
     };
 
     it('takes the entries that arrive while it gathers as one batch', async () => {
