@@ -18,9 +18,9 @@ export interface TestCluster {
   kill(index: number): Promise<void>;
   /** Starts a killed node on the same ports and data; resolves when it responds and is a member again. */
   start(index: number): Promise<void>;
-  /** Suspends a node like a network partition: the other nodes need up to 75 s to notice. */
+  /** Suspends a node like a network partition: the other nodes need up to 75 s to notice. Kill it afterwards, because the
+   *  cluster remains partitioned if it continues after that time. */
   freeze(index: number): void;
-  thaw(index: number): void;
   /** Runs `rabbitmqctl` against one node and resolves with its output. */
   ctl(index: number, ...args: string[]): Promise<string>;
   /** The node on which the leader of a queue or stream runs. */
@@ -97,7 +97,6 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
       );
     },
     freeze: (index) => void process.kill(at(index).pid, 'SIGSTOP'),
-    thaw: (index) => void process.kill(at(index).pid, 'SIGCONT'),
     ctl: (index, ...args) => rabbitmqctl(at(index), args),
     async leaderOf(queue) {
       const alive = nodes.findIndex((_, index) => !killed.has(index));

@@ -152,7 +152,8 @@ describe('a cluster of three nodes', function () {
       await eventually(async () => (await codeOf(payment())) !== 'broker.no_answer');
       expect(await payment()).to.deep.equal({ ready: 0, consumers: 0 });
     } finally {
-      cluster.thaw(1);
+      await cluster.kill(1);
+      await cluster.start(1);
     }
   });
 });
