@@ -18,6 +18,7 @@ const FIXTURE = fileURLToPath(new URL('../fixtures/windows-process.ts', import.m
 export interface KillWindowsOptions {
   seed: number;
   kind: ListingOptions['kind'];
+  /** A batch contains up to 500: there must be enough for the batches of `points`. */
   readings: number;
   /** The failpoint at which each process is killed, in turn. */
   points: readonly string[];
@@ -41,8 +42,10 @@ export async function killWindows({ seed, kind, readings: count, points }: KillW
     await bench.publish(...script.map((step) => ('parts' in step ? readings(step) : reading(step))));
     for (const point of points) {
       const killed = await start(point);
-      if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
-      if (killed.signalCode !== 'SIGKILL') throw new Error(`The process was not killed at ${point}`);
+      await eventually(`the process is killed at ${point}`, () => {
+        if (killed.exitCode !== null) throw new Error(`It exited with ${killed.exitCode}`);
+        return killed.signalCode === 'SIGKILL';
+      });
     }
     // the wall clock closes the last windows
     const expected = recompute(definition, [...script, { tick: Date.now() }]);
