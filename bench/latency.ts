@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { namesFor } from '../src/broker/topology/topology.js';
+import { eventually } from '../test/support/eventually.js';
 import type { Bench } from './support/bench.js';
 import { listenToEvents, type EventTimes } from './support/event-times.js';
 import { fleetEnvironment } from './support/fleet.js';
@@ -10,6 +13,8 @@ const WORKERS = ['inventory', 'payment', 'shipping', 'orders', 'order-choreograp
 const WARM_UP = 30;
 const ORDERS = 120;
 const KILLS = 7;
+/** Milliseconds within which another process must publish. */
+const TAKEOVER_LIMIT_MS = 500;
 /** The messages of an order that is shipped, in order. */
 const ORDER_MESSAGES = [
   'order.created',
@@ -25,8 +30,9 @@ const ORDER_MESSAGES = [
 type Place = () => Promise<{ id: string; answered: number }>;
 
 /** Latencies of an idle fleet of real processes: from the 201 of an order to its `shipment.created` on the exchange,
- *  one order at a time, with a saga and with choreography; and from the kill -9 of a worker, which is restarted
- *  immediately, to its next commit and its next published event. */
+ *  one order at a time, with a saga and with choreography; from the kill -9 of a worker, which is restarted
+ *  immediately, to its next commit and its next published event; and from the kill -9 of the process that publishes the
+ *  events of a store to the next event, which another process publishes. */
 export const latency: Bench = async (context) => {
   const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(',') };
   const running = new Map<string, BenchProcess>();
@@ -49,12 +55,21 @@ export const latency: Bench = async (context) => {
       return () => placeAt(api, order);
     };
     const choreographed = await untilShipped(await startApi('choreographed'), events);
-    const place = await startApi('orchestrated');
+    let place = await startApi('orchestrated');
     const orchestrated = await untilShipped(place, events);
     const recovered = await recoveries(place, events, {
       kill: async () => running.get('inventory')?.kill(),
       restart: () => startWorker('inventory'),
     });
+    const takenOver: number[] = [];
+    while (takenOver.length < KILLS) {
+      const [name, publisher] = await eventually('a process publishes the events of the platform', () => {
+        const pid = publisherOf(join(context.folder, 'core.db'));
+        return [...running].find(([, process]) => process.pid === pid);
+      });
+      if (name === 'api') place = await startApi('orchestrated'); // it takes the orders
+      else takenOver.push(await takeover(place, events, { kill: publisher.kill, restart: () => startWorker(name) }));
+    }
     await events.close();
     return [
       {
@@ -67,6 +82,13 @@ export const latency: Bench = async (context) => {
         name: 'from kill -9 of a worker, restarted immediately, to its next commit',
         ours: `median ${shown(median(recovered.committed))}`,
         bare: `its event published ${shown(median(recovered.published))}`,
+      },
+      {
+        name: 'from kill -9 of the process that publishes to the next event of a waiting one',
+        ours: `median ${shown(median(takenOver))}, longest of ${takenOver.length} ${shown(Math.max(...takenOver))}`,
+        bare: `limit ${shown(TAKEOVER_LIMIT_MS)}`,
+        ratio: Math.max(...takenOver) / TAKEOVER_LIMIT_MS,
+        atMost: 1,
       },
     ];
   } finally {
@@ -124,4 +146,30 @@ async function recoveries(
     await Promise.all([ready, events.seen(id, 'shipment.created')]);
   }
   return { committed, published };
+}
+
+/** The id of the process that publishes the events of a store: a part of the holder of its lease. */
+function publisherOf(path: string): number {
+  const db = new Database(path, { readonly: true });
+  try {
+    const holder = db.prepare("SELECT holder FROM flotilla_leases WHERE name = 'relay'").pluck().get();
+    return Number(String(holder).split(':')[1]);
+  } finally {
+    db.close();
+  }
+}
+
+/** Milliseconds from the kill of the process that publishes to the next event on the exchange. */
+async function takeover(
+  place: Place,
+  events: EventTimes,
+  { kill, restart }: { kill: () => Promise<void>; restart: () => Promise<unknown> },
+): Promise<number> {
+  const began = performance.now();
+  await kill();
+  const { id } = await place();
+  const { at } = await events.seen(id, 'order.created');
+  await restart();
+  await events.seen(id, 'shipment.created');
+  return at - began;
 }
