@@ -1,4 +1,5 @@
-import { hash, randomFillSync } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { someRandomBytes } from '../random.js';
 
 /** Formats 16 bytes as a UUIDv7 of RFC 9562. */
 function format(bytes: Buffer): string {
@@ -11,7 +12,7 @@ function format(bytes: Buffer): string {
 /** Creates a UUIDv7 (RFC 9562 §5.7) for a time in milliseconds since the epoch. Ids sort by time, so that indexes
  *  grow at their end; ids that this process creates within one millisecond sort by creation (§6.2, method 1). */
 export function newId(now: number = Date.now()): string {
-  const bytes = sixteenRandomBytes();
+  const bytes = someRandomBytes(16);
   bytes.writeUIntBE(now, 0, 6);
   // starts in the lower half of its range, so that at least 2 ** 25 more ids fit into the millisecond
   counter = now === latest ? counter + 1 : bytes.readUInt32BE(6) >>> 7;
@@ -24,19 +25,6 @@ export function newId(now: number = Date.now()): string {
 /** The time of the latest id, and its counter of 26 bits: 12 after the version, 14 after the variant. */
 let latest = -1;
 let counter = 0;
-
-/** Buffered random bytes: requesting 16 bytes from the system costs ten times as much as the rest of an id. */
-const stock = Buffer.alloc(16 * 256);
-let taken = stock.length;
-
-/** Returns unused random bytes; valid until the buffer is filled again. */
-function sixteenRandomBytes(): Buffer {
-  if (taken === stock.length) {
-    randomFillSync(stock);
-    taken = 0;
-  }
-  return stock.subarray(taken, (taken += 16));
-}
 
 /** Derives the id of an event from the time of its cause, in milliseconds, and parts: the same parts produce the
  *  same id. */

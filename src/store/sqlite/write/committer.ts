@@ -39,6 +39,9 @@ const GROUP_TIME_MS = 5;
  *  and each commit of fewer units would cost more than it saves. */
 const MIN_GROUP = 16;
 
+/** Units that settle in one turn of the event loop. */
+const SETTLED_AT_ONCE = 64;
+
 /** Between two log entries about the same cause of rolled back transactions. */
 const ROLLBACK_LOG_INTERVAL_MS = 60_000;
 
@@ -59,6 +62,10 @@ export class Committer {
   /** Commits that are visible, but not durable yet. */
   readonly #unsynced = new Set<Promise<void>>();
   #unsyncedUnits = 0;
+  /** Durable units that have not settled, in the order of their commits. */
+  readonly #synced: { unit: WriteUnit; outcome: UnitOutcome | undefined }[] = [];
+  /** Pending while `#synced` contains units. */
+  #settling: Promise<void> | undefined;
   #draining: Promise<void> | undefined;
   #closed = false;
   readonly #watchdog = new Watchdog();
@@ -74,7 +81,7 @@ export class Committer {
 
   /** The number of units that have not settled. */
   get waiting(): number {
-    return this.#waiting.length + this.#unsyncedUnits;
+    return this.#waiting.length + this.#unsyncedUnits + this.#synced.length;
   }
 
   /** Runs a step of the store itself. */
@@ -92,6 +99,7 @@ export class Committer {
     this.#closed = true;
     await this.#draining;
     await Promise.all(this.#unsynced);
+    await this.#settling;
   }
 
   #enqueue<T>(
@@ -119,6 +127,8 @@ export class Committer {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       while (this.#unsynced.size >= this.#maxUnsynced) await Promise.race(this.#unsynced);
+      // the next units are often those that follow from settled ones
+      await this.#settling;
       await this.options.room();
       try {
         await this.lock.take();
@@ -186,11 +196,25 @@ export class Committer {
       return;
     }
     this.options.health.committed(grew);
-    for (const [index, unit] of group.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.done === true) unit.resolve(outcome.value);
-      else unit.reject(this.#noted(outcome?.error));
+    for (const [index, unit] of group.entries()) this.#synced.push({ unit, outcome: outcomes[index] });
+    if (this.#settling === undefined) {
+      const settling = this.#settleSynced();
+      if (this.#synced.length > 0) this.#settling = settling;
     }
+  }
+
+  /** Settles the units whose commit is durable, in turns of the event loop: what follows from hundreds of them would
+   *  block it. */
+  async #settleSynced(): Promise<void> {
+    for (;;) {
+      for (const { unit, outcome } of this.#synced.splice(0, SETTLED_AT_ONCE)) {
+        if (outcome?.done === true) unit.resolve(outcome.value);
+        else unit.reject(this.#noted(outcome?.error));
+      }
+      if (this.#synced.length === 0) break;
+      await new Promise(setImmediate);
+    }
+    this.#settling = undefined;
   }
 
   /** Performs the units; those that exceed the time of a group wait again. Returns undefined if the transaction was

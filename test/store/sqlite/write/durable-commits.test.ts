@@ -52,6 +52,22 @@ describe('durable commits of a SQLite store', () => {
     expect(store.health().commits).to.equal(1);
   });
 
+  it('settle in order, at most 64 before other callbacks run', async () => {
+    const names = Array.from({ length: 150 }, (_, n) => `x/${n}`);
+    const all = Promise.all(names.map((name) => note(name, store.append(name, 'none', [eventOf(name)]))));
+    await eventually(() => syncs.count > 0);
+    const released = syncs.releaseUntil(all);
+    let [seen, most] = [0, 0];
+    while (seen < names.length) {
+      await new Promise(setImmediate);
+      most = Math.max(most, settled.length - seen);
+      seen = settled.length;
+    }
+    await released;
+    expect(most).to.be.within(1, 64);
+    expect(settled).to.deep.equal(names);
+  });
+
   it('are prepared while an earlier one is synced, and the rest waits for company', async () => {
     const first = note('first', store.append('x/1', 'none', [eventOf('x/1')]));
     await eventually(() => syncs.count === 1);
