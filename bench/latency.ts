@@ -67,7 +67,8 @@ export const latency: Bench = async (context) => {
         const pid = publisherOf(join(context.folder, 'core.db'));
         return [...running].find(([, process]) => process.pid === pid);
       });
-      if (name === 'api') place = await startApi('orchestrated'); // it takes the orders
+      if (name === 'api')
+        place = await startApi('orchestrated'); // it takes the orders
       else takenOver.push(await takeover(place, events, { kill: publisher.kill, restart: () => startWorker(name) }));
     }
     await events.close();

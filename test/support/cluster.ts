@@ -14,10 +14,10 @@ import { installation } from './rabbitmq.js';
 /** A cluster of several RabbitMQ nodes on loopback, numbered from 0. */
 export interface TestCluster {
   readonly nodes: readonly RabbitNode[];
-  /** Ends a node like `kill -9`; resolves when the other nodes have noticed. */
-  kill(index: number): Promise<void>;
-  /** Starts a killed node on the same ports and data; resolves when it responds and is a member again. */
-  start(index: number): Promise<void>;
+  /** Ends nodes like `kill -9`; resolves when the other nodes have noticed. */
+  kill(...indexes: number[]): Promise<void>;
+  /** Starts killed nodes on the same ports and data; resolves when they respond and are members again. */
+  start(...indexes: number[]): Promise<void>;
   /** Suspends a node like a network partition: the other nodes need up to 75 s to notice. Kill it afterwards, because the
    *  cluster remains partitioned if it continues after that time. */
   freeze(index: number): void;
@@ -82,19 +82,17 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
   const killed = new Set<number>();
   return {
     nodes,
-    async kill(index) {
-      await at(index).kill();
-      killed.add(index);
+    async kill(...indexes) {
+      await Promise.all(indexes.map((index) => at(index).kill()));
+      for (const index of indexes) killed.add(index);
       const left = nodes.filter((_, each) => !killed.has(each));
       for (const node of left) await untilMembers(node, left);
     },
-    async start(index) {
-      await at(index).restart();
-      killed.delete(index);
-      await untilMembers(
-        at(index),
-        nodes.filter((_, each) => !killed.has(each)),
-      );
+    async start(...indexes) {
+      const starting = indexes.filter((index) => killed.delete(index));
+      await Promise.all(starting.map((index) => at(index).restart()));
+      const running = nodes.filter((_, each) => !killed.has(each));
+      for (const index of starting) await untilMembers(at(index), running);
     },
     freeze: (index) => void process.kill(at(index).pid, 'SIGSTOP'),
     ctl: (index, ...args) => rabbitmqctl(at(index), args),

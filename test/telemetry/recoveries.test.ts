@@ -111,7 +111,7 @@ describe('the end of a fault is logged once at the level of its beginning', () =
       ...createManagement({ url: 'http://127.0.0.1:1' }),
       nodes: () => {
         polled();
-        return Promise.resolve([{ name: 'rabbit@a', running: true, alarms }]);
+        return Promise.resolve([{ name: 'rabbit@a', running: true, alarms, partitions: [] }]);
       },
     };
     const watch = createClusterWatch(management, '', logger);

@@ -2,9 +2,9 @@ import type { Management, ManagedNode, ManagedQueue } from '../../broker/rabbitm
 
 /** A present or imminent problem of the broker as a whole. */
 export interface BrokerFinding {
-  /** `alarm`: every publisher of the cluster is blocked. `node`: a node is down. `leaders`: one node does most of the
-   *  work. `queue`: a queue is unusable. */
-  kind: 'alarm' | 'node' | 'leaders' | 'queue';
+  /** `alarm`: every publisher of the cluster is blocked. `node`: a node is down. `partition`: nodes have separated, and do
+   *  not join again. `leaders`: one node does most of the work. `queue`: a queue is unusable. */
+  kind: 'alarm' | 'node' | 'partition' | 'leaders' | 'queue';
   detail: string;
 }
 
@@ -30,10 +30,20 @@ export async function brokerHealth(
   return { version, nodes, leaders, findings: [...nodeFindings(nodes), ...queueFindings(queues, nodes)] };
 }
 
-/** Alarms, and nodes that are down. */
+/** Alarms, nodes that are down, and partitions. */
 export function nodeFindings(nodes: readonly ManagedNode[]): BrokerFinding[] {
-  return nodes.flatMap(({ name, running, alarms }): BrokerFinding[] => [
+  return nodes.flatMap(({ name, running, alarms, partitions }): BrokerFinding[] => [
     ...(running ? [] : [{ kind: 'node' as const, detail: `node ${name} is down` }]),
+    ...(partitions.length === 0
+      ? []
+      : [
+          {
+            kind: 'partition' as const,
+            detail:
+              `a network partition has separated node ${name} from ${partitions.join(', ')}: ` +
+              'restart the nodes of one side, which loses what only it has declared',
+          },
+        ]),
     ...alarms.map((alarm) => ({
       kind: 'alarm' as const,
       detail:

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { queueFindings } from '../../../src/observability/broker/broker-health.js';
 
-const node = (name: string, running = true) => ({ name, running, alarms: [] });
+const node = (name: string, running = true) => ({ name, running, alarms: [], partitions: [] });
 const queuesOn = (leader: string, count: number) =>
   Array.from({ length: count }, (_, index) => ({ name: `q${index}`, type: 'quorum', node: leader, down: false }));
 

@@ -157,4 +157,21 @@ describe('status and doctor in a cluster', function () {
       await cluster.ctl(0, 'set_vm_memory_high_watermark', '0.6');
     }
   });
+
+  it('report a network partition, which remains when the nodes are connected again', async () => {
+    await cluster.start(1);
+    try {
+      await cluster.ctl(0, 'eval', `erlang:disconnect_node('${cluster.nodes[1]?.name}').`);
+      await eventually(async () =>
+        expect((await run(['doctor'])).out).to.match(/^FAIL cluster +a network partition /m),
+      );
+      expect((await run(['status'])).out).to.match(
+        /^WARNING: a network partition has separated node n0@localhost from .*n1@localhost/m,
+      );
+    } finally {
+      // all three may have separated
+      await cluster.kill(0, 2);
+      await cluster.start(0, 2);
+    }
+  });
 });

@@ -57,6 +57,7 @@ const clusterNodeList = z.array(
     running: z.boolean(),
     mem_alarm: z.boolean().optional(),
     disk_free_alarm: z.boolean().optional(),
+    partitions: z.array(z.string()).optional(),
   }),
 );
 
@@ -94,6 +95,8 @@ export interface ManagedNode {
   name: string;
   running: boolean;
   alarms: ('memory' | 'disk')[];
+  /** Nodes from which a network partition has separated it. */
+  partitions: string[];
 }
 
 /** An exchange as the management API reports it. */
@@ -199,12 +202,13 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
   }
 
   async function clusterNodes(): Promise<ManagedNode[]> {
-    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', clusterNodeList);
+    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm,partitions', clusterNodeList);
     return found
-      .map(({ name, running, mem_alarm: memory, disk_free_alarm: disk }): ManagedNode => ({
+      .map(({ name, running, mem_alarm: memory, disk_free_alarm: disk, partitions = [] }): ManagedNode => ({
         name,
         running,
         alarms: [...(memory === true ? ['memory' as const] : []), ...(disk === true ? ['disk' as const] : [])],
+        partitions,
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
