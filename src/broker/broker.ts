@@ -195,8 +195,9 @@ export interface Broker {
    * again. Rejects with `broker.not_permitted` if a part is missing that the AMQP user may not declare.
    *
    * Removes surplus bindings of its queues, if the management API can list them. Moves the messages of earlier
-   * releases' queues to their successors and deletes the queues, retrying until the broker is closed. Parts that
-   * disappear later and that a consumer or publisher of this broker misses are declared again.
+   * releases' queues to their successors and deletes the queues, and declares queues that do not answer with their
+   * bindings, retrying until the broker is closed. Parts that disappear later and that a consumer or publisher of this
+   * broker misses are declared again.
    *
    * Of each choice it declares the variant that the broker has; see `withVariants`.
    */

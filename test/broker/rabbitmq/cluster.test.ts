@@ -5,6 +5,7 @@ import { connect } from 'amqplib';
 import { expect } from 'chai';
 import type { Broker } from '../../../src/broker/broker.js';
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { namesFor, topologyOf, type Topology } from '../../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../../src/fleet/catalogue.js';
 import * as topologyCommand from '../../../src/cli/commands/topology/index.js';
@@ -104,7 +105,7 @@ describe('a cluster of three nodes', function () {
   }
 
   // in one test, because a node takes 8 s of processor time to start again
-  it('stores unrouted messages, reports queues that do not respond, and declares the others, while a node is down or frozen', async () => {
+  it('stores unrouted messages, reports queues that do not respond, and declares the others, while a node is down or frozen, and those that respond again', async () => {
     const old = namesFor('t-old-');
     await asEarlierRelease(urlsOf(1).url, 't-old-', { count: 200 });
     const prefix = 't-silent-';
@@ -115,9 +116,14 @@ describe('a cluster of three nodes', function () {
     await connection.close();
     const wanted = (...workers: string[]): Topology => {
       const topology = topologyOf(workersOf(...workers), { prefix, ...options });
-      return { ...topology, queues: [stuck, ...topology.queues] };
+      const binding = { source: names.events, kind: 'queue' as const, destination: stuck.name, routingKey: 'stuck.*' };
+      return { ...topology, queues: [stuck, ...topology.queues], bindings: [binding, ...topology.bindings] };
     };
-    await connected(0).applyTopology(wanted('payment'));
+    const bound = async () => {
+      const bindings = await createManagement({ url: urlsOf(0).managementUrl }).bindings();
+      return bindings.some(({ destination }) => destination === stuck.name);
+    };
+    await connected(0).applyTopology(topologyOf(workersOf('payment'), { prefix, ...options }));
     const silent = `unanswered ${stuck.name}`;
 
     await cluster.kill(1);
@@ -136,7 +142,10 @@ describe('a cluster of three nodes', function () {
       expect(await each.queueDepth(names.queue(worker))).to.deep.equal({ ready: 0, consumers: 0 });
     }
 
+    expect(await bound()).to.equal(false);
+
     await cluster.start(1);
+    await eventually('the queue that did not answer is bound', bound);
     await eventually(async () => (await broker.queueDepth(old.unrouted)) === undefined);
     expect((await broker.queueDepth(old.unroutedQueue))?.ready).to.equal(200 + stored);
     expect((await command(0, 't-old-', 'unrouted', 'list')).code).to.equal(0);

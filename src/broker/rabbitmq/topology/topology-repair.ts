@@ -14,8 +14,8 @@ import type { TopologyAdmin } from './topology-admin.js';
 export type Missing =
   { kind: 'queue'; queue: string } | { kind: 'route'; exchange: string; routingKey: string } | { kind: 'exchange' };
 
-/** Maintains the topology that this process has applied: redeclares parts that disappear at run time, and removes
- *  queues of earlier releases, even if they do not answer at first. */
+/** Maintains the topology that this process has applied: redeclares parts that disappear at run time, declares queues that did
+ *  not answer at first, and removes those of earlier releases. */
 export interface TopologyRepair {
   /** As `Broker.applyTopology`. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
@@ -46,6 +46,8 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   /** Parts found missing. They remain until a restoration succeeds: one that failed may have declared a queue, but
    *  not its bindings. */
   const unrestored = new Map<string, TopologyDifference>();
+  /** Queues that did not answer when the topology was applied: they and their bindings are declared when they do. */
+  const unanswered = new Map<string, TopologyDifference>();
   const fault = new FaultLog(logger, 'error');
   let applied: Topology | undefined;
   let isWanted = false;
@@ -58,12 +60,13 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
     if (isRunning) return;
     isRunning = true;
     try {
-      while ((isWanted || retiring.size > 0) && !signal.aborted) {
+      while ((isWanted || unanswered.size > 0 || retiring.size > 0) && !signal.aborted) {
         if (performance.now() - lastRun > BACKOFF_RESET_MS) runs = 0;
         runs += 1;
         await sleep(backoffDelay(runs, RETRY_DELAY_MS), undefined, { signal, ref: false });
         await connection.state.until(['ready', 'blocked'], signal);
         if (isWanted) await restore();
+        if (unanswered.size > 0) await declareUnanswered();
         await retireAll('debug');
         lastRun = performance.now();
       }
@@ -94,6 +97,19 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
       isWanted = true;
       isRouteMissing = bindings;
       fault.failed('topology is missing and cannot be recreated now; retrying', { error: messageOf(error) });
+    }
+  }
+
+  async function declareUnanswered(): Promise<void> {
+    if (applied === undefined) return;
+    const parts = [...unanswered.values()];
+    const queues = parts.map(({ name }) => name);
+    try {
+      await admin.restore(applied, parts, { bindings: false });
+      unanswered.clear();
+      logger.warn('queues answer again; they and their bindings are declared', { queues });
+    } catch (error) {
+      logger.debug('queues that do not answer cannot be declared now; retrying', { queues, reason: messageOf(error) });
     }
   }
 
@@ -136,12 +152,13 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
       applied = applied === undefined ? topology : mergeTopology(applied, topology);
       const differences = await admin.apply(topology, applySignal);
       const wanted = new Map(topology.retired?.map((queue) => [queue.name, queue]));
-      for (const { name, problem } of differences) {
-        const queue = wanted.get(name);
-        if (problem === 'retired' && queue !== undefined) retiring.set(name, queue);
+      for (const part of differences) {
+        const queue = wanted.get(part.name);
+        if (part.problem === 'retired' && queue !== undefined) retiring.set(part.name, queue);
+        if (part.problem === 'unanswered') unanswered.set(part.name, { ...part, problem: 'missing' });
       }
       await retireAll('warn');
-      if (retiring.size > 0) void run();
+      if (unanswered.size + retiring.size > 0) void run();
       return differences.filter(({ name, problem }) => problem !== 'retired' || retiring.has(name));
     },
     async remove(parts) {
