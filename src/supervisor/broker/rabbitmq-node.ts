@@ -12,6 +12,7 @@ import { boundedFetch } from '../../net/bounded-fetch.js';
 import { describeListener } from '../../net/listener-of.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { completeDeclarations } from './rabbitmq-node/complete-declarations.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
 import { findRabbitmqServer, pathFor } from './rabbitmq-node/install.js';
 import type { MqttOptions, NodeRecord } from './rabbitmq-node/layout.js';
@@ -280,6 +281,7 @@ async function launch(
     logger.debug('started a RabbitMQ node', { pid, dataDir, port: record.ports.amqp, version: running });
     await recordDataVersion(dataDir, running);
     if (isUpgrade({ ...versions, installed: running })) await enableFeatureFlags(dataDir, logger);
+    if (versions.written !== undefined) await afterItsEnd(dataDir, logger);
     return { record, pid };
   } finally {
     await log.close();
@@ -291,6 +293,17 @@ async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void
   await rabbitmqctl({ dataDir }, ['enable_feature_flag', 'all']).catch((error: unknown) =>
     logger.warn('feature flags of RabbitMQ could not be enabled', { error: messageOf(error) }),
   );
+}
+
+/** Queues that a node declared when it ended have no leader, and refuse everything. */
+async function afterItsEnd(dataDir: string, logger: Logger): Promise<void> {
+  try {
+    const queues = await completeDeclarations((...args) => rabbitmqctl({ dataDir }, args));
+    if (queues !== 0)
+      logger.warn('RabbitMQ ended while it declared queues; their declaration is completed', { queues });
+  } catch (error) {
+    logger.warn('the queues of RabbitMQ could not be checked after its end', { error: messageOf(error) });
+  }
 }
 
 /** The version of the node when AMQP accepts connections and the management API belongs to this node. The nodes of all
