@@ -213,7 +213,7 @@ async function measure({ process, cpu }: Running): Promise<Speeds> {
 async function placeAndHandle(process: BenchProcess, orders: number, total: number): Promise<number> {
   const began = performance.now();
   const done = process.call('done', total).then(() => (performance.now() - began) / 1_000);
-  // not until it resolves: it counts in whole seconds
+  // which resolves up to 20 ms after its last response
   const placed = placeOrders(process, JSON.stringify(body), orders, Math.min(CLIENTS, orders));
   const [seconds] = await Promise.all([done, placed]);
   return seconds;
