@@ -65,7 +65,7 @@ const onlyImports = (folder, others) => ({
 
 /** What every folder may use. */
 const common = ['text', 'files', 'net', 'concurrency', 'telemetry'];
-const ground = '^src/(errors|failpoints|duration|packages|supported-node)\\.ts$';
+const ground = '^src/(errors|failpoints|duration|packages|random|supported-node)\\.ts$';
 const surface = '^src/(index|http|kafka|testing/index|testing/simulation/index)\\.ts$';
 const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$', '^examples/'];
 

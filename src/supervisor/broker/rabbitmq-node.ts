@@ -298,9 +298,8 @@ async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void
 /** Queues that a node declared when it ended have no leader, and refuse everything. */
 async function afterItsEnd(dataDir: string, logger: Logger): Promise<void> {
   try {
-    const queues = await completeDeclarations((...args) => rabbitmqctl({ dataDir }, args));
-    if (queues !== 0)
-      logger.warn('RabbitMQ ended while it declared queues; their declaration is completed', { queues });
+    const count = await completeDeclarations((...args) => rabbitmqctl({ dataDir }, args));
+    if (count !== 0) logger.warn('RabbitMQ ended while it declared queues; their declaration is completed', { count });
   } catch (error) {
     logger.warn('the queues of RabbitMQ could not be checked after its end', { error: messageOf(error) });
   }

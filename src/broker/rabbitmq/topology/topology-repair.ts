@@ -103,13 +103,12 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   async function declareUnanswered(): Promise<void> {
     if (applied === undefined) return;
     const parts = [...unanswered.values()];
-    const queues = parts.map(({ name }) => name);
     try {
       await admin.restore(applied, parts, { bindings: false });
       unanswered.clear();
-      logger.warn('queues answer again; they and their bindings are declared', { queues });
+      for (const { name } of parts) logger.warn('a queue answers; it and its bindings are declared', { queue: name });
     } catch (error) {
-      logger.debug('queues that do not answer cannot be declared now; retrying', { queues, reason: messageOf(error) });
+      logger.debug('queues that do not answer cannot be declared now; retrying', { reason: messageOf(error) });
     }
   }
 
