@@ -40,7 +40,8 @@ end.
 export async function completeDeclarations(rabbitmqctl: (...args: string[]) => Promise<string>): Promise<number> {
   const printed = await rabbitmqctl('-q', 'eval', COMPLETE_DECLARATIONS);
   const [, queues, coordinators] = /^\{(\d+),(\d+)\}/.exec(printed.trim()) ?? [];
-  if (coordinators !== undefined && coordinators !== '0') {
+  if (coordinators === undefined) throw new Error(`rabbitmqctl printed ${printed.trim().slice(0, 200)}`);
+  if (coordinators !== '0') {
     await rabbitmqctl('stop_app');
     await rabbitmqctl('start_app');
   }
