@@ -1,7 +1,7 @@
 /** Completes, in a node without a cluster, declarations that the end of the node interrupted. RabbitMQ leaves them as they are:
- *  - a quorum queue without a first term, whose only member waits for an election that nobody starts;
- *  - the coordinator of streams, if the node ended within some seconds after its first stream was declared. Its log is in its
- *    folder, but its name was still in memory.
+ *  - a quorum queue whose first leader was not elected yet. Its only member waits for an election, and never starts one;
+ *  - the coordinator of streams, if the node ended within some seconds after its first stream was declared. Its log is
+ *    on disk, but its name was only in memory.
  *  An Erlang expression for `rabbitmqctl eval`. Prints `{queues,coordinators}`: how many of both were started. Streams are
  *  usable after RabbitMQ has been restarted with their coordinator. */
 const COMPLETE_DECLARATIONS = `
