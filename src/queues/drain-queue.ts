@@ -13,13 +13,14 @@ export interface DrainOptions {
   handle: (delivery: Delivery) => Promise<void>;
   signal: AbortSignal;
   onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Maximum number of unsettled messages. @default 50. Of `drainSelected`: the limit for unselected messages, which arrive a
+   *  part at a time */
+  prefetch?: number;
 }
 
 export interface DrainSelectedOptions extends DrainOptions {
   /** Selects the messages to handle. The others stay unacked until the end, and keep their places in the queue. */
   select: (delivery: Delivery) => boolean;
-  /** Maximum number of unsettled messages. @default the limit for unselected messages; they arrive a part at a time */
-  prefetch?: number;
   /** Maximum number of messages that are handled at the same time. @default 50 */
   concurrency?: number;
 }
@@ -49,7 +50,7 @@ const REQUEUE_TIMEOUT_MS = 2_000;
  *  the time limit is over, `signal` aborts, or other consumers have emptied the queue. Unsettled messages return to the
  *  queue. Rejects with the first error of `handle`. A missing queue counts as empty. */
 export async function drainQueue(broker: Broker, queue: string, options: DrainOptions): Promise<number> {
-  const prefetch = Math.min(PREFETCH, options.count ?? PREFETCH);
+  const prefetch = options.prefetch ?? Math.min(PREFETCH, options.count ?? PREFETCH);
   return (await drainSelected(broker, queue, { ...options, prefetch, select: () => true })).handled;
 }
 

@@ -17,6 +17,7 @@ import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Store } from '../../store/store.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { putMark } from '../../worker/ordering/broker-mark.js';
+import { PARTITION_PREFETCH } from '../../worker/ordering/partition-limits.js';
 import { migrateOrdering } from '../../worker/ordering/migrate-ordering.js';
 import { enabledWorkers } from '../fleet/enabled-workers.js';
 import { instanceOf } from '../instance.js';
@@ -187,7 +188,12 @@ async function moveBehind(
   const all = await readyIn(broker, queue);
   const target = ({ routingKey }: Delivery) => ({ exchange: names.ordered(worker), routingKey });
   const moved = await withPublisher(broker, limits, (publisher) =>
-    drainQueue(broker, queue, { ...limits, count: ready, handle: moveWith(publisher, target) }),
+    drainQueue(broker, queue, {
+      ...limits,
+      count: ready,
+      prefetch: PARTITION_PREFETCH,
+      handle: moveWith(publisher, target),
+    }),
   );
   signal.throwIfAborted();
   if (moved < ready) throw new FlotillaError('broker.no_answer', `${queue}: ${moved} of ${ready} messages were moved`);

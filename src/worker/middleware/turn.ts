@@ -103,7 +103,8 @@ async function inTurn(
       outcome = place;
       return outcome;
     }
-    const settled = await slots.run(() => next(message));
+    // it may have waited for a slot
+    const settled = await slots.run(async () => (isOver(message) ? 'returned' : next(message)));
     const isHeld = settled === 'dead' && ordering.holds && isTrusted(message, context);
     const { refusal, failure } = message;
     if (isHeld) await parking.hold(message, refusal?.code ?? failure?.code ?? 'worker.handler_failed');
@@ -124,7 +125,7 @@ function isRolledBack(error: unknown): boolean {
   return hasCode(error, 'store.predecessor_failed');
 }
 
-/** Whether the broker delivers the message again, to this or another process. */
+/** Whether the broker has to deliver the message again, to this or another process. */
 function isOver({ delivery }: Message): boolean {
   return delivery.lost.aborted || (delivery instanceof PartitionDelivery && delivery.isOver);
 }

@@ -1,5 +1,6 @@
 import type { Broker, Consumer, Delivery } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
+import { LONGEST_WAIT_MS, PARTITION_PREFETCH } from './partition-limits.js';
 import { markerEpoch } from './partitions/marker.js';
 
 /** Milliseconds until a partition is consumed again after a message was returned. */
@@ -8,8 +9,6 @@ const REOPEN_MS = 250;
 export interface PartitionConsumerOptions {
   broker: Broker;
   queue: string;
-  /** Maximum number of messages in flight. */
-  prefetch: number;
   onDelivery: (delivery: PartitionDelivery) => void;
   /** Called before the first delivery of a channel: another process may have consumed the partition before. False: the partition
    *  may not be consumed. */
@@ -27,19 +26,19 @@ type Elapsed = number;
 export class PartitionConsumer {
   #session: Session | undefined;
   #isWanted = true;
-  #prefetch: number;
+  #limit: number;
   #closing: Promise<void> = Promise.resolve();
   #cancelReopen: (() => void) | undefined;
   #receivedAt: Elapsed = -Infinity;
   #activeAt: Elapsed;
   #onLeft: (() => void) | undefined;
 
-  /** @param prefetch the first one, at most that of the options */
+  /** @param limit the most messages that are handled at the same time */
   constructor(
     private readonly options: PartitionConsumerOptions,
-    prefetch = options.prefetch,
+    limit: number,
   ) {
-    this.#prefetch = Math.min(prefetch, options.prefetch);
+    this.#limit = limit;
     this.#activeAt = options.clock.elapsed();
     this.#open();
   }
@@ -91,9 +90,10 @@ export class PartitionConsumer {
     return Promise.resolve();
   }
 
-  resume(prefetch = this.options.prefetch): Promise<void> {
+  /** @param limit the most messages that are handled at the same time from the next channel on */
+  resume(limit: number): Promise<void> {
     this.#isWanted = true;
-    this.#prefetch = Math.min(prefetch, this.options.prefetch);
+    this.#limit = limit;
     if (this.#session === undefined) this.#open();
     return Promise.resolve();
   }
@@ -120,12 +120,13 @@ export class PartitionConsumer {
     const { broker, queue, clock } = this.options;
     const session = new Session({
       ...this.options,
+      limit: this.#limit,
       onSettled: () => (this.#activeAt = clock.elapsed()),
       onEnd: () => this.#leave(session),
     });
     this.#activeAt = clock.elapsed();
     session.consumer = broker.consume(queue, {
-      prefetch: this.#prefetch,
+      prefetch: PARTITION_PREFETCH,
       onDelivery: (delivery) => {
         if (session.hasEnded) return; // the message stays unsettled
         this.#receivedAt = clock.elapsed();
@@ -152,20 +153,27 @@ export class PartitionConsumer {
   }
 }
 
+interface Received {
+  delivery: Delivery;
+  at: Elapsed;
+}
+
 /** The messages of one consumer, whose channel may be replaced. */
 class Session {
   consumer!: Consumer;
   /** The messages that are not settled, oldest first. */
   readonly open = new Set<PartitionDelivery>();
   /** Received, not yet being handled. */
-  #waiting: Delivery[] = [];
+  #waiting: Received[] = [];
   #hasEnded = false;
   #channel: AbortSignal | undefined;
   /** Whether no message may be handled before something is known or stored. */
   #isBlocked = false;
 
   constructor(
-    private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'begin' | 'pass'> & {
+    private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'begin' | 'pass' | 'clock'> & {
+      /** The most messages that are handled at the same time. */
+      limit: number;
       onSettled: () => void;
       /** It has ended, and all of its messages are settled. */
       onEnd: () => void;
@@ -192,25 +200,30 @@ class Session {
         if (!(await this.on.begin())) this.end();
       });
     }
-    this.#waiting.push(delivery);
+    this.#waiting.push({ delivery, at: this.on.clock.elapsed() });
     this.#next();
   }
 
   /** Handles what waits, up to a marker: that one when no message is being handled any more. */
   #next(): void {
-    while (!this.#isBlocked && !this.#hasEnded) {
-      const [delivery] = this.#waiting;
-      if (delivery === undefined) return;
-      const epoch = markerEpoch(delivery);
+    while (!this.#isBlocked && !this.#hasEnded && this.open.size < this.on.limit) {
+      const [received] = this.#waiting;
+      if (received === undefined) return;
+      const epoch = markerEpoch(received.delivery);
       if (epoch !== undefined && this.open.size > 0) return;
       this.#waiting.shift();
-      if (epoch === undefined) this.#handle(delivery);
-      else this.#pass(delivery, epoch);
+      if (epoch === undefined) this.#handle(received);
+      else this.#pass(received.delivery, epoch);
     }
   }
 
-  #handle(delivery: Delivery): void {
-    const owned = new PartitionDelivery(delivery, this);
+  /** Whether a message that was received at this time has waited too long to be handled. */
+  isTooOld(receivedAt: Elapsed): boolean {
+    return this.on.clock.elapsed() - receivedAt > LONGEST_WAIT_MS;
+  }
+
+  #handle({ delivery, at }: Received): void {
+    const owned = new PartitionDelivery(delivery, this, at);
     this.open.add(owned);
     this.on.onDelivery(owned);
   }
@@ -259,11 +272,13 @@ export class PartitionDelivery implements Delivery {
   constructor(
     private readonly delivery: Delivery,
     private readonly session: Session,
+    private readonly receivedAt: Elapsed,
   ) {}
 
-  /** Whether it must not be handled any more, because an earlier message may be delivered again before it. */
+  /** Whether it must not be handled any more, because an earlier message may be delivered again before it, or because it has
+   *  waited too long. */
   get isOver(): boolean {
-    return this.session.hasEnded;
+    return this.session.hasEnded || this.session.isTooOld(this.receivedAt);
   }
 
   get queue(): string {

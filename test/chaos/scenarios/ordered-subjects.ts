@@ -12,8 +12,8 @@ import {
 
 const SUBJECTS = 24;
 
-/** Replicas of a worker with `ordering: 'subject'` are killed. A fifth of the events fails once or twice; some always fail, until
- *  an operator corrects and replays their dead letters. */
+/** Replicas of a worker with `ordering: 'subject'` are killed, and its dependency is unavailable at times. A fifth of the events
+ *  fails once or twice; some always fail, until an operator corrects and replays their dead letters. */
 export function keepOrder(options: OrderedOptions): Promise<OrderedResult> {
   const published = new Map<string, number[]>();
   return withReplicas(options, {

@@ -4,7 +4,9 @@ import { eventually } from '../../support/eventually.js';
 import { seededRandom } from '../../support/seed.js';
 import type { OutgoingMessage } from '../../../src/broker/broker.js';
 import { HEADERS, writeReplaced } from '../../../src/broker/messages/headers.js';
+import { systemClock } from '../../../src/concurrency/clock.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
+import { LONGEST_WAIT_MS } from '../../../src/worker/ordering/partition-limits.js';
 import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
 import { codeOf } from '../../contract/store-events.js';
 import { HeldSyncs } from '../../store/support/held-syncs.js';
@@ -131,6 +133,40 @@ for (const kind of ['memory', 'rabbitmq']) {
       const steps = await steppers.steps();
       for (const subject of subjects) expect(stepsOf(steps, subject), subject).to.deep.equal(upTo(5));
       expect(await steppers.ready(steppers.names.dead('stepper'))).to.equal(0);
+    });
+
+    it('keeps the order while probes of a circuit breaker fail', async () => {
+      let opened = 0;
+      const handle = () => {
+        if (opened < 6) throw new UnavailableError('down');
+      };
+      const subjects = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+      for (const n of upTo(10)) for (const subject of subjects) await steppers.publish(subject, n);
+      await steppers.start(stepper({ handle, prefetch: 20 }), {
+        onCircuitBreaker: (state) => void (state === 'open' && (opened += 1)),
+      });
+      await handled(80);
+      const steps = await steppers.steps();
+      for (const subject of subjects) expect(stepsOf(steps, subject), subject).to.deep.equal(upTo(10));
+    });
+
+    it('returns messages that have waited long, before the broker closes the channel', async () => {
+      let late = 0;
+      let proceed = () => {};
+      const blocked = new Promise<void>((resolve) => (proceed = resolve));
+      const handle = async ({ n }: { n: number }) => {
+        if (n === 1) await blocked;
+      };
+      const clock = { ...systemClock, elapsed: () => systemClock.elapsed() + late };
+      const worker = await steppers.start(stepper({ handle }), { clock });
+      for (const n of upTo(5)) await steppers.publish('a', n);
+      await eventually('all are delivered', () => worker.state().inFlight === 5);
+      late = LONGEST_WAIT_MS + 1;
+      proceed();
+      await handled(5);
+      expect(stepsOf(await steppers.steps(), 'a')).to.deep.equal(upTo(5));
+      const outcomes = steppers.log.lines.map(({ message }) => message);
+      expect(outcomes.filter((outcome) => outcome === 'returned')).to.have.length(4);
     });
 
     describe('that holds a subject after a dead letter', () => {

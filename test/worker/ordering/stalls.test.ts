@@ -5,6 +5,7 @@ import { partitionQueues } from '../../../src/broker/topology/partition-sets.js'
 import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { eventually } from '../../support/eventually.js';
 import { testBroker } from '../../support/rabbitmq.js';
+import { PARTITION_PREFETCH } from '../../../src/worker/ordering/partition-limits.js';
 import { openSteppers, stepper, type Steppers } from './support/ordered.js';
 
 /** Consumes nothing, as far as the broker knows. */
@@ -15,8 +16,8 @@ const unregistered: Consumer = {
   close: async () => undefined,
 };
 
-/** The two subjects are in the same one of four partitions. */
-const SUBJECTS = ['a', 'b'] as const;
+/** More events than the consumer of a partition receives, so that some remain in the queue. */
+const MORE = PARTITION_PREFETCH + 2;
 
 describe('a partition that delivers nothing', function () {
   this.timeout(60_000);
@@ -31,6 +32,12 @@ describe('a partition that delivers nothing', function () {
   const stalls = async () => (await metrics.partitionStalled.get()).values.reduce((sum, { value }) => sum + value, 0);
   const handled = (count: number) =>
     eventually(`${count} are handled`, async () => (await steppers.steps()).length >= count);
+
+  /** Publishes events of one subject, with consecutive numbers. */
+  const publishAll = async (from: number, to: number) => {
+    const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+    await Promise.all(numbers.map((n) => steppers.publish('a', n)));
+  };
 
   /** The broker as a replica sees it, with a fault of its partitions. */
   function flawed(fault: { loses?: 'messages' | 'consumers' } = {}) {
@@ -54,16 +61,16 @@ describe('a partition that delivers nothing', function () {
 
   it('is consumed again on a new channel, and reported', async () => {
     const { state, broker } = flawed();
-    const worker = await steppers.start(stepper({ prefetch: 1 }), { broker, metrics, stallAfter: 200 });
+    const worker = await steppers.start(stepper(), { broker, metrics, stallAfter: 200 });
     await steppers.publish('a', 1);
     await handled(1);
     state.loses = 'messages';
-    for (const n of [2, 3, 4]) await steppers.publish('a', n);
+    await publishAll(2, MORE);
     await eventually('it is reported', () => worker.state().partitions.some(({ isStalled }) => isStalled));
     expect(await stalls()).to.equal(1);
     delete state.loses;
-    await handled(4);
-    expect(await steppers.steps()).to.deep.equal(['a 1', 'a 2', 'a 3', 'a 4']);
+    await handled(MORE);
+    expect(await steppers.steps()).to.deep.equal(Array.from({ length: MORE }, (_, index) => `a ${index + 1}`));
     await eventually('the stall is over', () => worker.state().partitions.every(({ isStalled }) => !isStalled));
     expect(
       worker
@@ -88,15 +95,14 @@ describe('a partition that delivers nothing', function () {
   it('is not reported by a replica that waits for its turn', async () => {
     let unblock = () => {};
     const blocked = new Promise<void>((resolve) => (unblock = resolve));
-    await steppers.start(stepper({ prefetch: 1, handle: () => blocked }));
-    for (const subject of SUBJECTS) for (const n of [1, 2]) await steppers.publish(subject, n);
+    await steppers.start(stepper({ handle: () => blocked }));
+    await publishAll(1, MORE);
     const { state, broker } = flawed();
-    await steppers.start(stepper({ prefetch: 1 }), { broker, metrics, stallAfter: 200 });
-    const opened = state.opened;
-    await eventually('it has opened another channel', () => state.opened > opened + 1);
+    await steppers.start(stepper(), { broker, metrics, stallAfter: 200 });
+    await eventually('it has replaced the channel of a partition', () => state.opened > partitions().length);
     expect(await stalls()).to.equal(0);
     unblock();
-    await handled(4);
+    await handled(MORE);
   });
 
   it('is consumed again after its queue was deleted', async () => {

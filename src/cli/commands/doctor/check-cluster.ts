@@ -8,7 +8,7 @@ import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observabil
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { queuesOf } from '../../../worker/definition/queues.js';
-import { longestTurn } from '../../../worker/ordering/partition-prefetch.js';
+import { longestTurn } from '../../../worker/ordering/partition-limits.js';
 import { answeringManagement } from './check-management.js';
 import type { Finding } from './finding.js';
 

@@ -7,7 +7,6 @@ import { FaultLog } from '../../../telemetry/fault-log.js';
 import type { PreparedWorker } from '../../prepare.js';
 import { requireSameBroker } from '../broker-mark.js';
 import { PartitionConsumer, type PartitionConsumerOptions } from '../partition-consumer.js';
-import { partitionPrefetch } from '../partition-prefetch.js';
 import { adoptPartitions } from './adopt-partitions.js';
 import { openPartitions, type OpenPartition } from './partition-plan.js';
 import { moveLease, partitionTopic, passPartition, readPartitions, type PartitionState } from './partition-table.js';
@@ -38,7 +37,8 @@ export class PartitionConsumers {
   /** Whether the broker is that of the mark; another one may be behind the next connection. */
   #sameBroker: Promise<void> | undefined = Promise.resolve();
   #isWanted = true;
-  #prefetch: number;
+  /** The most messages of a partition that are handled at the same time. */
+  #limit: number;
   #isClosed = false;
   #isReady = false;
 
@@ -47,7 +47,7 @@ export class PartitionConsumers {
     this.#wakeup = new Wakeup(clock.after);
     this.#faults = new FaultLog(logger);
     this.#late = new BoundedLog(logger, LATE_INTERVAL_MS);
-    this.#prefetch = definition.prefetch;
+    this.#limit = definition.prefetch;
     this.#stopFollowing = broker.onState((state) => {
       if (state === 'connecting') this.#sameBroker = undefined;
     });
@@ -68,10 +68,10 @@ export class PartitionConsumers {
     await Promise.all(this.consumers.map((consumer) => consumer.cancel()));
   }
 
-  async resume(prefetch = this.#prefetch): Promise<void> {
+  async resume(limit = this.#limit): Promise<void> {
     this.#isWanted = true;
-    this.#prefetch = prefetch;
-    await Promise.all(this.consumers.map((consumer) => consumer.resume(prefetch)));
+    this.#limit = limit;
+    await Promise.all(this.consumers.map((consumer) => consumer.resume(limit)));
     this.#wakeup.notify();
   }
 
@@ -147,12 +147,11 @@ export class PartitionConsumers {
     }
   }
 
-  #consume(queue: string, { size, index }: OpenPartition): PartitionConsumer {
+  #consume(queue: string, { index }: OpenPartition): PartitionConsumer {
     const { worker, onDelivery, onBegin } = this.options;
     const { broker, clock, definition } = worker;
     const options: PartitionConsumerOptions = {
       ...{ broker, clock, queue },
-      prefetch: partitionPrefetch(definition, size),
       onDelivery: (delivery) => {
         if (this.#passed.has(queue) && !delivery.redelivered) this.#reportLate(queue);
         onDelivery(delivery);
@@ -171,7 +170,7 @@ export class PartitionConsumers {
         this.#wakeup.notify();
       },
     };
-    return new PartitionConsumer(options, this.#prefetch);
+    return new PartitionConsumer(options, this.#limit);
   }
 
   /** Ends the worker if another broker is behind its connection. */
