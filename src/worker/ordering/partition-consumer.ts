@@ -1,6 +1,6 @@
 import type { Broker, Consumer, Delivery } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
-import { LONGEST_WAIT_MS, PARTITION_PREFETCH } from './partition-limits.js';
+import { LONGEST_WAIT_MS, PARTITION_PREFETCH, partitionLimit } from './partition-limits.js';
 import { markerEpoch } from './partitions/marker.js';
 
 /** Milliseconds until a partition is consumed again after a message was returned. */
@@ -9,6 +9,8 @@ const REOPEN_MS = 250;
 export interface PartitionConsumerOptions {
   broker: Broker;
   queue: string;
+  /** How many partitions there are. */
+  partitions: number;
   onDelivery: (delivery: PartitionDelivery) => void;
   /** Called before the first delivery of a channel: another process may have consumed the partition before. False: the partition
    *  may not be consumed. */
@@ -33,7 +35,7 @@ export class PartitionConsumer {
   #activeAt: Elapsed;
   #onLeft: (() => void) | undefined;
 
-  /** @param limit the most messages that are handled at the same time */
+  /** @param limit the most messages that the worker handles at the same time */
   constructor(
     private readonly options: PartitionConsumerOptions,
     limit: number,
@@ -90,7 +92,7 @@ export class PartitionConsumer {
     return Promise.resolve();
   }
 
-  /** @param limit the most messages that are handled at the same time from the next channel on */
+  /** @param limit the most messages that the worker handles at the same time, from the next channel on */
   resume(limit: number): Promise<void> {
     this.#isWanted = true;
     this.#limit = limit;
@@ -117,10 +119,10 @@ export class PartitionConsumer {
   }
 
   #open(): void {
-    const { broker, queue, clock } = this.options;
+    const { broker, queue, partitions, clock } = this.options;
     const session = new Session({
       ...this.options,
-      limit: this.#limit,
+      limit: partitionLimit(this.#limit, partitions),
       onSettled: () => (this.#activeAt = clock.elapsed()),
       onEnd: () => this.#leave(session),
     });
@@ -172,7 +174,7 @@ class Session {
 
   constructor(
     private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'begin' | 'pass' | 'clock'> & {
-      /** The most messages that are handled at the same time. */
+      /** The most messages that are handled, or wait for their turn, at the same time. */
       limit: number;
       onSettled: () => void;
       /** It has ended, and all of its messages are settled. */

@@ -37,7 +37,7 @@ export class PartitionConsumers {
   /** Whether the broker is that of the mark; another one may be behind the next connection. */
   #sameBroker: Promise<void> | undefined = Promise.resolve();
   #isWanted = true;
-  /** The most messages of a partition that are handled at the same time. */
+  /** The most messages that the worker handles at the same time. */
   #limit: number;
   #isClosed = false;
   #isReady = false;
@@ -147,11 +147,11 @@ export class PartitionConsumers {
     }
   }
 
-  #consume(queue: string, { index }: OpenPartition): PartitionConsumer {
+  #consume(queue: string, { size, index }: OpenPartition): PartitionConsumer {
     const { worker, onDelivery, onBegin } = this.options;
     const { broker, clock, definition } = worker;
     const options: PartitionConsumerOptions = {
-      ...{ broker, clock, queue },
+      ...{ broker, clock, queue, partitions: size },
       onDelivery: (delivery) => {
         if (this.#passed.has(queue) && !delivery.redelivered) this.#reportLate(queue);
         onDelivery(delivery);
