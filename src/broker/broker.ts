@@ -148,7 +148,8 @@ export interface Consumer {
   /** Resumes after `cancel`, optionally with another prefetch, which does not count messages still in flight.
    *  Resolves immediately without a channel: consuming begins with the next one. */
   resume(prefetch?: number): Promise<void>;
-  /** Closes the channel: messages in flight return to the head of the queue, in order. */
+  /** Closes the channel: messages in flight return to the head of the queue, in order. They are behind messages that were
+   *  returned earlier and not delivered since. */
   close(): Promise<void>;
 }
 

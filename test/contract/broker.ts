@@ -236,6 +236,24 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
         expect((await other.received.next()).properties.messageId).to.equal(id);
     });
 
+    it('requeues them behind messages that were requeued earlier and not delivered since', async () => {
+      await broker.applyTopology({
+        exchanges: [],
+        queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
+        bindings: [],
+      });
+      const to = await publisher();
+      for (const id of ['m1', 'm2', 'm3', 'm4']) await to.publish(message('', n('q'), id));
+      for (const prefetch of [3, 1]) {
+        const { consumer, received } = listen(n('q'), prefetch);
+        for (let count = 0; count < prefetch; count += 1) await received.next();
+        await consumer.close();
+      }
+      const other = listen(n('q'), 10);
+      for (const id of ['m2', 'm3', 'm1', 'm4'])
+        expect((await other.received.next()).properties.messageId).to.equal(id);
+    });
+
     it('consumes a queue that is declared later', async () => {
       const { consumer, received } = listen(n('q'));
       expect(consumer.consuming).to.equal(false);

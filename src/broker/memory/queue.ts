@@ -8,8 +8,6 @@ export interface QueuedMessage {
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
-  /** Its position; returned messages go back to it. */
-  readonly position: number;
   readonly expiresAt: number;
   /** How often it was delivered and returned. */
   returns: number;
@@ -33,7 +31,7 @@ export interface QueueOptions {
   deadLetter: (queue: MemoryQueue, message: QueuedMessage, reason: DeathReason) => boolean;
 }
 
-/** Simulates a classic or quorum queue of RabbitMQ, as far as this fleet depends on it. */
+/** Simulates a quorum queue of RabbitMQ, as far as this fleet depends on it. */
 export class MemoryQueue {
   readonly name: string;
   readonly arguments: Fields;
@@ -43,7 +41,6 @@ export class MemoryQueue {
   /** Messages for which dead-lettering at least once has not found a queue yet. */
   #waiting: { message: QueuedMessage; reason: DeathReason }[] = [];
   #takers: Taker[] = [];
-  #positions = 0;
   #bytes = 0;
   #dispatching = false;
   #callOff: (() => void) | undefined;
@@ -74,24 +71,24 @@ export class MemoryQueue {
     const maxLength = this.#limit('x-max-length');
     const maxBytes = this.#limit('x-max-length-bytes');
     if (this.refuses(content.body.length)) return false;
-    this.#positions += 1;
     this.#bytes += content.body.length;
     const expiresAt = this.#clock.now() + this.#limit('x-message-ttl');
-    this.#ready.push({ ...content, position: this.#positions, expiresAt, returns: 0 });
+    this.#ready.push({ ...content, expiresAt, returns: 0 });
     while (this.#ready.length > maxLength || (this.#bytes > maxBytes && this.#ready.length > 1))
       this.#deadLetterOldest('maxlen');
     this.schedule();
     return true;
   }
 
-  /** Returns a delivered message to its position. Beyond the delivery limit it is dead-lettered. */
+  /** Returns a delivered message: before those that were never delivered, and behind other returned ones, as a quorum queue does.
+   *  Beyond the delivery limit it is dead-lettered. */
   requeue(message: QueuedMessage): void {
     message.returns += 1;
     if (message.returns > this.#limit('x-delivery-limit')) {
       this.#dead(message, 'delivery_limit');
       return;
     }
-    const at = this.#ready.findIndex(({ position }) => position > message.position);
+    const at = this.#ready.findIndex(({ returns }) => returns === 0);
     this.#ready.splice(at === -1 ? this.#ready.length : at, 0, message);
     this.#bytes += message.body.length;
     this.schedule();
