@@ -17,6 +17,11 @@ export class KeyedQueue<Handover = undefined> {
     return this.#last.size;
   }
 
+  /** Whether a key has unfinished tasks. */
+  has(key: string): boolean {
+    return this.#last.has(key);
+  }
+
   /** `before`: the task before, which has passed its turn; undefined if it has ended. */
   async run<T>(
     key: string,

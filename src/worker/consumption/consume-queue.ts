@@ -87,7 +87,14 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const onDelivery = (delivery: Delivery) => void inFlight.handle(delivery, pipeline);
   const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
   const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
-  const partitions = parking && new PartitionConsumers({ worker, onDelivery, onBegin: () => parking.recheck() });
+  const partitions =
+    parking &&
+    new PartitionConsumers({
+      worker,
+      onDelivery,
+      onBegin: () => parking.recheck(),
+      onOver: () => parking.recheckRoom(),
+    });
   gate.control([consumer, log, partitions].filter((source) => source !== undefined));
   const isConsuming = () => gate.reasons.length === 0 && consumer.consuming && (partitions?.consuming ?? true);
   const resuming = parking && new ResumeLoop({ worker, context, pipeline, inFlight, parking, isConsuming }).run();

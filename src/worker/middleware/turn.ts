@@ -41,22 +41,48 @@ function mayWait(message: Message, context: WorkerPipelineContext): boolean {
   return message.sequence === undefined || isTrusted(message, context);
 }
 
-/** While there is no room for a message of a sequence, earlier ones have a turn. */
+/** A message that finds no room waits for another turn. */
 async function inTurns(
   message: MessageInTurn,
   ordering: Ordering,
   next: HandleMessage,
   context: WorkerPipelineContext,
 ): Promise<DeliveryOutcome> {
-  const { turns, parking } = ordering;
-  const { turn: key, delivery } = message;
-  do {
-    const outcome = await turns.run(key, (pass, before) => {
+  const { turns, line } = ordering;
+  const { turn: key } = message;
+  const take = <T>(work: () => Promise<T>) =>
+    turns.run(key, (pass, before) => {
       message.passTurn = pass;
-      return takeTurn(message, before, ordering, () => inTurn(message, ordering, next, context));
+      return takeTurn(message, before, ordering, work);
     });
+  const handle = () => inTurn(message, ordering, next, context);
+  const whenPlaced = () => untilPlaced(message, ordering, () => take(handle));
+  const outcome = await take(async () => {
+    const isLined = keepsLine(message);
+    const first = isLined && line.has(key) ? 'full' : await handle();
+    // it is in the line before the next message of the key has its turn
+    return first === 'full' ? { later: isLined ? line.run(key, whenPlaced) : whenPlaced() } : first;
+  });
+  return typeof outcome === 'string' ? outcome : outcome.later;
+}
+
+/** Whether a message that finds no room waits behind others of its key that found none. One with a number does not: earlier ones
+ *  may be behind it in the queue. Neither does a replay, which may replace the message that holds its key. */
+function keepsLine({ delivery, sequence }: MessageInTurn): boolean {
+  return delivery instanceof PartitionDelivery && sequence === undefined;
+}
+
+/** Gives a message other turns until it has found room. */
+async function untilPlaced(
+  message: MessageInTurn,
+  { parking }: Ordering,
+  take: () => Promise<DeliveryOutcome | 'full'>,
+): Promise<DeliveryOutcome> {
+  const { delivery } = message;
+  while (await parking.untilRoom(message, () => isOver(message))) {
+    const outcome = await take();
     if (outcome !== 'full') return outcome;
-  } while (await parking.untilRoom(message));
+  }
   if (delivery instanceof PartitionDelivery) delivery.requeue();
   return 'returned';
 }

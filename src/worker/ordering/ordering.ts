@@ -20,6 +20,9 @@ export const TOTAL_KEY = '*';
 export interface Ordering {
   /** Runs one message of a key at a time. */
   readonly turns: KeyedQueue<PendingChange>;
+  /** The messages of a key that found no room, in their order. They have no turn meanwhile, so that those that are parked can be
+   *  handled. */
+  readonly line: KeyedQueue;
   /** Bounds the messages that are handled at the same time. */
   readonly slots: Semaphore;
   readonly parking: Parking;
@@ -45,6 +48,7 @@ export function orderingOf(
   if (ordering === undefined) return undefined;
   return {
     turns: new KeyedQueue<PendingChange>(),
+    line: new KeyedQueue(),
     slots: new Semaphore(prefetch),
     parking,
     subjects: new HotSubjects(clock),

@@ -84,7 +84,7 @@ export class Parking {
     this.#waiting = new Presence(() => isAnyWaiting(store.peek, worker));
     this.#stopListening = store.onNotify(parkingTopic(worker), () => {
       this.#waiting.changed();
-      for (const wakeup of this.#room.keys()) wakeup.notify();
+      this.recheckRoom();
     });
   }
 
@@ -98,17 +98,13 @@ export class Parking {
     return this.#waiting.may;
   }
 
-  /** Parks a message if it may not be handled yet. `first`: it may be handled now. `full`: there is no room for it, and
-   *  earlier ones may still arrive. `returned`: its delivery was lost while there was no room. */
-  async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full' | 'returned'> {
+  /** Parks a message if it may not be handled yet. `first`: it may be handled now. `full`: there is no room for it. */
+  async follow(message: MessageInTurn): Promise<'first' | 'parked' | 'full'> {
     if (isNumbered(message)) await this.#sequences?.begin(this.store, message);
     if (!(await this.#mustWait(this.store.peek, message, this.#waiting.may))) return 'first';
-    for (;;) {
-      const place = await this.#transaction((tx) => this.#placeOf(tx, message));
-      failpoint('worker.parked');
-      if (place !== 'full' || isNumbered(message)) return place;
-      if (!(await this.untilRoom(message))) return 'returned';
-    }
+    const place = await this.#transaction((tx) => this.#placeOf(tx, message));
+    failpoint('worker.parked');
+    return place;
   }
 
   /** Lets a parked message be refused whose predecessors are missing. */
@@ -127,6 +123,11 @@ export class Parking {
   /** Another process may have parked messages of the keys that this one handles from now on. */
   recheck(): void {
     this.#waiting.changed();
+  }
+
+  /** Lets the messages that wait for room find out whether they may be placed, or are over. */
+  recheckRoom(): void {
+    for (const wakeup of this.#room.keys()) wakeup.notify();
   }
 
   /** Parks a failed message until its next attempt. */
@@ -173,8 +174,8 @@ export class Parking {
     if (passes || parked !== undefined) failpoint('worker.unparked');
   }
 
-  /** Resolves when a message that found no room may be parked or handled; with false when its delivery is lost. */
-  async untilRoom(message: MessageInTurn): Promise<boolean> {
+  /** Resolves when a message that found no room may be parked or handled; with false when `isOver` or its delivery is lost. */
+  async untilRoom(message: MessageInTurn, isOver: () => boolean): Promise<boolean> {
     const { turn: key } = message;
     const { lost } = message.delivery;
     const wakeup = new Wakeup(this.#clock.after);
@@ -182,10 +183,10 @@ export class Parking {
     this.#room.set(wakeup, key);
     lost.addEventListener('abort', wake);
     try {
-      while (!lost.aborted) {
-        await wakeup.wait(this.#pollInterval);
+      while (!isOver()) {
         if (this.#hasRoom(await countParked(this.store.query, this.worker, key))) return true;
-        if (isNumbered(message) && !(await this.#mustWait(this.store.query, message, true))) return true;
+        if (!(await this.#mustWait(this.store.query, message, true))) return true;
+        await wakeup.wait(this.#pollInterval);
       }
       return false;
     } finally {

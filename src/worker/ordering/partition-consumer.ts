@@ -12,6 +12,8 @@ export interface PartitionConsumerOptions {
   /** How many partitions there are. */
   partitions: number;
   onDelivery: (delivery: PartitionDelivery) => void;
+  /** Called when the messages of a channel may not be handled any more. */
+  onOver: () => void;
   /** Called before the first delivery of a channel: another process may have consumed the partition before. False: the partition
    *  may not be consumed. */
   begin: () => Promise<boolean>;
@@ -173,7 +175,7 @@ class Session {
   #isBlocked = false;
 
   constructor(
-    private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'begin' | 'pass' | 'clock'> & {
+    private readonly on: Pick<PartitionConsumerOptions, 'onDelivery' | 'onOver' | 'begin' | 'pass' | 'clock'> & {
       /** The most messages that are handled, or wait for their turn, at the same time. */
       limit: number;
       onSettled: () => void;
@@ -256,6 +258,7 @@ class Session {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#waiting = [];
+    this.on.onOver();
     if (this.open.size === 0) this.on.onEnd();
   }
 

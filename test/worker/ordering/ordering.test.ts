@@ -169,6 +169,45 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(outcomes.filter((outcome) => outcome === 'returned')).to.have.length(4);
     });
 
+    describe('with more waiting events than may be parked', () => {
+      const parkingLimits = { all: 10, ofKey: 3 };
+      const subjects = ['a', 'b', 'c', 'd'];
+      let isDown: boolean;
+      const handle = ({ subject, n }: { subject: string; n: number }) => {
+        if (isDown && subject !== 'd' && n === 1) throw new Error('not now');
+      };
+      const worker = stepper({ handle, delays: upTo(100).map(() => '50ms') });
+      /** Starts the worker, and resolves when subjects wait until others are handled. */
+      const startFull = async () => {
+        isDown = true;
+        const running = await steppers.start(worker, { parkingLimits });
+        for (const n of upTo(8)) for (const subject of subjects) await steppers.publish(subject, n);
+        await eventually('subjects wait', () => running.state().full.length > 0);
+        return running;
+      };
+      const expectAll = async () => {
+        await handled(8 * subjects.length);
+        const steps = await steppers.steps();
+        for (const subject of subjects) expect(stepsOf(steps, subject), subject).to.deep.equal(upTo(8));
+      };
+
+      it('handles them in order when the first ones succeed', async () => {
+        const running = await startFull();
+        isDown = false;
+        await expectAll();
+        await eventually('no subject waits', () => running.state().full.length === 0);
+        expect(await parked()).to.equal(0);
+      });
+
+      it('returns them when it stops, so that another replica handles them in order', async () => {
+        const running = await startFull();
+        await running.stop(600_000);
+        isDown = false;
+        await steppers.start(worker);
+        await expectAll();
+      });
+    });
+
     describe('that holds a subject after a dead letter', () => {
       const holding = { by: 'subject', partitions: 4, whenExhausted: 'hold' } as const;
       const wrong = new Set(['a 2']);
@@ -211,6 +250,19 @@ for (const kind of ['memory', 'rabbitmq']) {
         await eventually('nothing is parked', async () => (await parked()) === 0);
         await steppers.publish('a', 5);
         await handled(9);
+      });
+
+      it('handles the edited event also while later ones wait until there is room', async () => {
+        const running = await steppers.start(stepper({ handle, ordering: holding }), {
+          parkingLimits: { all: 100, ofKey: 3 },
+        });
+        const sent = [];
+        for (const n of upTo(8)) sent.push(await steppers.publish('a', n));
+        await eventually('it waits', () => running.state().full.includes('a'));
+        await eventually(async () => (await steppers.ready(steppers.names.dead('stepper'))) === 1);
+        await replay((event) => ({ ...event, data: { n: 20 } }), { [HEADERS.key]: sent[1]?.id ?? '' });
+        await handled(8);
+        expect(stepsOf(await steppers.steps(), 'a')).to.deep.equal([1, 20, 3, 4, 5, 6, 7, 8]);
       });
 
       it('handles neither the edited event nor the original one again if they are delivered again', async () => {

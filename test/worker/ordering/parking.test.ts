@@ -49,12 +49,15 @@ describe('parked messages', () => {
     await holdSubject(store, 'stepper', 'a', 0);
     expect(await parking.follow(message('a', '1'))).to.equal('parked');
     expect(await parking.follow(message('a', '2'))).to.equal('parked');
-    const third = parking.follow(message('a', '3'));
+    const third = message('a', '3');
+    expect(await parking.follow(third)).to.equal('full');
+    const room = parking.untilRoom(third, () => lost.signal.aborted);
     await eventually('it waits', () => parking.full.has('a'));
     await releaseSubject(store, 'stepper', 'a', 0);
     const [row] = await store.query<{ place: number }>`SELECT place FROM flotilla_parked ORDER BY place LIMIT 1`;
     await parking.settled({ ...message('a', '1'), parked: { place: row?.place ?? 0 } as never }, 'dead');
-    expect(await third).to.equal('parked');
+    expect(await room).to.equal(true);
+    expect(await parking.follow(third)).to.equal('parked');
     expect([...parking.full]).to.deep.equal([]);
   });
 
@@ -68,10 +71,12 @@ describe('parked messages', () => {
     ] as const) {
       expect(await parking.follow(message(key, id))).to.equal('parked');
     }
-    const fifth = parking.follow(message('c', '5'));
+    const fifth = message('c', '5');
+    expect(await parking.follow(fifth)).to.equal('full');
+    const room = parking.untilRoom(fifth, () => lost.signal.aborted);
     await eventually('it waits', () => parking.full.has('c'));
     lost.abort();
-    expect(await fifth).to.equal('returned');
+    expect(await room).to.equal(false);
   });
 
   it('are added once, and in the order of their arrival', async () => {

@@ -20,6 +20,8 @@ export interface PartitionConsumersOptions {
   onDelivery: (delivery: Delivery) => void;
   /** Called before a partition is consumed, perhaps after another process. */
   onBegin: () => void;
+  /** Called when messages of a partition may not be handled any more. */
+  onOver: () => void;
 }
 
 /** Consumes the partitions of an ordered worker, and follows changes of their number in the store without a restart: a new
@@ -148,10 +150,10 @@ export class PartitionConsumers {
   }
 
   #consume(queue: string, { size, index }: OpenPartition): PartitionConsumer {
-    const { worker, onDelivery, onBegin } = this.options;
+    const { worker, onDelivery, onBegin, onOver } = this.options;
     const { broker, clock, definition } = worker;
     const options: PartitionConsumerOptions = {
-      ...{ broker, clock, queue, partitions: size },
+      ...{ broker, clock, queue, partitions: size, onOver },
       onDelivery: (delivery) => {
         if (this.#passed.has(queue) && !delivery.redelivered) this.#reportLate(queue);
         onDelivery(delivery);
