@@ -79,12 +79,18 @@ async function untilPlaced(
   take: () => Promise<DeliveryOutcome | 'full'>,
 ): Promise<DeliveryOutcome> {
   const { delivery } = message;
-  while (await parking.untilRoom(message, () => isOver(message))) {
-    const outcome = await take();
-    if (outcome !== 'full') return outcome;
+  let isPlaced = false;
+  try {
+    while (await parking.untilRoom(message, () => isOver(message))) {
+      const outcome = await take();
+      isPlaced = outcome !== 'full';
+      if (outcome !== 'full') return outcome;
+    }
+    return 'returned';
+  } finally {
+    // before the next message in the line is placed
+    if (!isPlaced && delivery instanceof PartitionDelivery) delivery.requeue();
   }
-  if (delivery instanceof PartitionDelivery) delivery.requeue();
-  return 'returned';
 }
 
 /** Handles a message that has its turn. The effects of the one before may not be committed yet: it is handled after that, or

@@ -8,6 +8,9 @@ import { systemClock } from '../../../src/concurrency/clock.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { LONGEST_WAIT_MS } from '../../../src/worker/ordering/partition-limits.js';
 import { holdSubject, releaseSubject, skipFirst, waitingSubjects } from '../../../src/worker/ordering/operate.js';
+import { FlotillaError } from '../../../src/errors.js';
+import type { StartWorkerOptions } from '../../../src/worker/prepare.js';
+import { refusingStore } from '../../support/refusing-store.js';
 import { codeOf } from '../../contract/store-events.js';
 import { HeldSyncs } from '../../store/support/held-syncs.js';
 import { openSteppers, stepper, type Steppers } from './support/ordered.js';
@@ -178,9 +181,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       };
       const worker = stepper({ handle, delays: upTo(100).map(() => '50ms') });
       /** Starts the worker, and resolves when subjects wait until others are handled. */
-      const startFull = async () => {
+      const startFull = async (options: Partial<StartWorkerOptions> = {}) => {
         isDown = true;
-        const running = await steppers.start(worker, { parkingLimits });
+        const running = await steppers.start(worker, { parkingLimits, ...options });
         for (const n of upTo(8)) for (const subject of subjects) await steppers.publish(subject, n);
         await eventually('subjects wait', () => running.state().full.length > 0);
         return running;
@@ -197,6 +200,20 @@ for (const kind of ['memory', 'rabbitmq']) {
         await expectAll();
         await eventually('no subject waits', () => running.state().full.length === 0);
         expect(await parked()).to.equal(0);
+      });
+
+      it('handles them in order when the store fails while they wait', async () => {
+        let failures = 0;
+        const store = refusingStore(steppers.store, (method, sql) => {
+          if (method !== 'query' || !sql.includes('AS of_key') || failures === 0) return undefined;
+          failures -= 1;
+          return new FlotillaError('store.busy', 'for this test');
+        });
+        await startFull({ store });
+        isDown = false;
+        failures = 2; // of the first messages that wait, while there is room for the next ones
+        await expectAll();
+        expect(failures).to.equal(0);
       });
 
       it('returns them when it stops, so that another replica handles them in order', async () => {
