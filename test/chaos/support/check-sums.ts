@@ -44,7 +44,7 @@ function checkOrders(world: World): string[] {
     else if (status !== list.get(order.id))
       wrong.push(`order ${order.id} is ${status}, listed as ${list.get(order.id)}`);
     const deadLetter = deadLetters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'dead');
-    if (status === 'stuck' && (order.token !== 'tok_down' || deadLetter === undefined)) {
+    if (status === 'stuck' && (!NEVER_TAKEN.includes(order.token) || deadLetter === undefined)) {
       wrong.push(`order ${order.id} (${order.token}) is stuck with ${deadLetter?.code ?? 'no dead letter'}`);
     } else if (status !== undefined && status !== 'stuck' && !endingsOf(order, world).includes(status)) {
       wrong.push(`order ${order.id} (${order.token}) is ${status}`);
@@ -52,7 +52,7 @@ function checkOrders(world: World): string[] {
   }
   for (const deadLetter of deadLetters) {
     const order = promised.orders.get(deadLetter.subject?.replace('order/', '') ?? '');
-    if (order?.token === 'tok_down' && deadLetter.code === 'worker.unavailable') continue;
+    if (order && NEVER_TAKEN.includes(order.token) && deadLetter.code === 'worker.unavailable') continue;
     if (!mayBeDead(deadLetter))
       wrong.push(`dead letter of ${deadLetter.worker}: ${deadLetter.type} ${deadLetter.subject} ${deadLetter.code}`);
   }

@@ -14,7 +14,7 @@ export interface DeadLetter {
 }
 
 export interface Expectations {
-  /** Accepts expected dead letters. By default only those of orders with `tok_down`. */
+  /** Accepts expected dead letters. By default only those of orders whose payment the gateway never takes. */
   mayBeDead?: (deadLetter: DeadLetter) => boolean;
   /** Whether a saga may have timed out, so that its order ended for that reason. @default false */
   mayTimeOut?: boolean;
