@@ -11,6 +11,7 @@ import { createMetrics } from '../../../../src/telemetry/metrics.js';
 import type { RunningWorker } from '../../../../src/worker/start.js';
 import { runCommand } from '../../../support/command.js';
 import { eventually } from '../../../support/eventually.js';
+import { PARTITION_PREFETCH } from '../../../../src/worker/ordering/partition-limits.js';
 import { openSteppers, operatorEnv, stepper, steps, type Steppers } from '../../../worker/ordering/support/ordered.js';
 
 const plain = steps.defineWorker({ name: 'plain', on: { 'step.taken': () => undefined } });
@@ -55,7 +56,8 @@ describe('flotilla order status', function () {
     const handle = ({ subject: name }: { subject: string }) => (name === 'a' ? blocked : undefined);
     await serve(await steppers.start(stepper({ prefetch: 1, handle })));
     await run('subject', 'hold', 'stepper', 'c');
-    for (const n of [1, 2, 3]) for (const name of ['a', 'c']) await steppers.publish(name, n);
+    for (let n = 1; n <= PARTITION_PREFETCH + 2; n += 1) await steppers.publish('a', n);
+    for (const n of [1, 2, 3]) await steppers.publish('c', n);
     await eventually('three are parked', async () => (await run('status')).out.includes('3 messages are parked'));
     expect((await run('status')).out).to.contain(
       'WARNING: stepper: 1 subject is held, 3 messages are parked: flotilla subject list stepper',
@@ -67,7 +69,14 @@ describe('flotilla order status', function () {
     });
     expect(found).to.include({ worker: 'stepper', by: 'subject', defined: 4, existing: 4 });
     const [first, , third] = found.partitions;
-    expect(first).to.include({ inFlight: 1, consumers: 1, parked: 0, held: 0, isStalled: false, stalls: 0 });
+    expect(first).to.include({
+      inFlight: PARTITION_PREFETCH,
+      consumers: 1,
+      parked: 0,
+      held: 0,
+      isStalled: false,
+      stalls: 0,
+    });
     expect(Date.now() - Date.parse(first?.oldest ?? '')).to.be.within(0, 120_000);
     expect(third).to.include({ ready: 0, inFlight: 0, parked: 3, held: 1 });
     const [queueOfC, queueOfA] = [third?.queue ?? '', first?.queue ?? ''];
@@ -79,7 +88,7 @@ describe('flotilla order status', function () {
     const { out, code } = await run('order', 'status', 'stepper');
     expect(code).to.equal(0);
     expect(out).to.match(/^stepper, by subject: 4 partitions\nPARTITION +READY +IN FLIGHT +OLDEST/);
-    expect(out).to.match(new RegExp(`${queueOfA} +2 +1 +\\w+ +yes +0 +0 +no\n`));
+    expect(out).to.match(new RegExp(`${queueOfA} +2 +${PARTITION_PREFETCH} +\\w+ +yes +0 +0 +no\n`));
     expect(out).to.match(new RegExp(`\nc +${queueOfC} +3 +3\n`));
     unblock();
   });
