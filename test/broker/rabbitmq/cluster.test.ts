@@ -119,6 +119,11 @@ describe('a cluster of three nodes', function () {
       const binding = { source: names.events, kind: 'queue' as const, destination: stuck.name, routingKey: 'stuck.*' };
       return { ...topology, queues: [stuck, ...topology.queues], bindings: [binding, ...topology.bindings] };
     };
+    // the management API reports the state of a queue with a delay
+    const untilUnanswered = (each: Broker, topology: Topology) =>
+      eventually('a queue is unanswered', async () =>
+        (await each.planTopology(topology)).some(({ problem }) => problem === 'unanswered'),
+      );
     const bound = async () => {
       const bindings = await createManagement({ url: urlsOf(0).managementUrl }).bindings();
       return bindings.some(({ destination }) => destination === stuck.name);
@@ -135,8 +140,7 @@ describe('a cluster of three nodes', function () {
       ['email', plain],
     ] as const) {
       const more = wanted('payment', worker);
-      // the management API reports the state of a queue with a delay
-      await eventually(async () => (await each.planTopology(more)).some(({ problem }) => problem === 'unanswered'));
+      await untilUnanswered(each, more);
       const left = await each.applyTopology(more);
       expect(left.map(({ problem, name }) => `${problem} ${name}`)).to.include(silent);
       expect(await each.queueDepth(names.queue(worker))).to.deep.equal({ ready: 0, consumers: 0 });
@@ -153,6 +157,7 @@ describe('a cluster of three nodes', function () {
     cluster.freeze(1);
     try {
       const other = connected(0);
+      await untilUnanswered(other, wanted('payment'));
       const left = await other.applyTopology(wanted('payment'));
       expect(left.map(({ problem, name }) => `${problem} ${name}`)).to.deep.equal([silent]);
       expect(await codeOf(other.queueDepth(stuck.name))).to.equal('broker.no_answer');
