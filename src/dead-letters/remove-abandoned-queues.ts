@@ -11,6 +11,7 @@ import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { drainQueue } from '../queues/drain-queue.js';
+import { untilDepth } from '../queues/until-depth.js';
 import { withoutDeathHeaders } from './operations/replay-message.js';
 import { collectDeadLetters } from './keeper/collect-dead-letters.js';
 
@@ -46,9 +47,8 @@ const MAX_PASSES = 10;
 /** An expired message is no longer counted, but stays in its retry queue until the next queue confirms it, which takes
  *  milliseconds: an empty retry queue is therefore deleted after this delay. */
 const SETTLE_MS = 2000;
-/** A quorum queue may count a consumer for a moment after its channel has ended. */
+/** A quorum queue may count the consumer of this command, which has emptied it, for a moment after its channel has ended. */
 const CONSUMER_END_MS = 2000;
-const POLL_INTERVAL_MS = 50;
 
 /** Removes abandoned queues without losing a message. First they are unbound, then their messages are moved, each
  *  confirmed at its target before it is acked, and finally the empty and unused queues are deleted. The dead-letter
@@ -104,7 +104,10 @@ async function removeIfEmpty(
   earlier: readonly RemovedQueue[],
 ): Promise<Omit<RemovedQueue, 'moved'>> {
   const left = (detail: string) => ({ queue, removed: false, detail });
-  const { ready, consumers } = await depthWithoutOwn(queue, broker);
+  const { ready, consumers } = await untilDepth(broker, queue, (depth) => depth.consumers === 0, {
+    limit: CONSUMER_END_MS,
+    signal,
+  });
   if (ready > 0 && holds !== 'marks') return left(`it still has ${ready} messages`);
   if (consumers > 0) return left('it has a consumer');
   const others = earlier.filter(({ queue: other, removed }) => !removed && belongsTo(other, worker, names));
@@ -114,16 +117,6 @@ async function removeIfEmpty(
   await management.deleteQueue(queue);
   if (holds === 'dead letters') await management.deleteExchange(names.failed(worker));
   return { queue, removed: true, detail: '' };
-}
-
-/** What a queue has once the consumer of this command, which has emptied it, is no longer counted. */
-async function depthWithoutOwn(queue: string, broker: Broker): Promise<{ ready: number; consumers: number }> {
-  const end = performance.now() + CONSUMER_END_MS;
-  for (;;) {
-    const depth = (await broker.queueDepth(queue)) ?? { ready: 0, consumers: 0 };
-    if (depth.consumers === 0 || performance.now() > end) return depth;
-    await sleep(POLL_INTERVAL_MS);
-  }
 }
 
 function belongsTo(queue: string, worker: string, names: Names): boolean {

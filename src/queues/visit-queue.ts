@@ -1,8 +1,6 @@
-import { sleep } from '../concurrency/sleep.js';
 import type { Broker, Delivery } from '../broker/broker.js';
 import { drainSelected } from './drain-queue.js';
-
-const POLL_INTERVAL_MS = 200;
+import { untilDepth } from './until-depth.js';
 
 /** Calls `visit` for the messages that are ready in a queue, and returns the number of those that it did not reach within
  *  `limit` milliseconds. They stay in the queue, in order and with their expiry. The broker counts a delivery, which a
@@ -15,13 +13,9 @@ export async function visitQueue(
   visit: (delivery: Delivery) => void,
 ): Promise<number> {
   const end = performance.now() + limit;
-  for (;;) {
-    const { ready, consumers } = (await broker.queueDepth(queue)) ?? { ready: 0, consumers: 0 };
-    if (ready === 0) return 0;
-    if (consumers === 0) break;
-    if (performance.now() >= end || signal.aborted) return ready;
-    await sleep(POLL_INTERVAL_MS, signal);
-  }
+  const isFree = (depth: { ready: number; consumers: number }) => depth.ready === 0 || depth.consumers === 0;
+  const depth = await untilDepth(broker, queue, isFree, { limit, signal });
+  if (depth.ready === 0 || depth.consumers > 0) return depth.ready;
   const { unexamined } = await drainSelected(broker, queue, {
     limit: end - performance.now(),
     signal,

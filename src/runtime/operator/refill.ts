@@ -2,7 +2,6 @@ import type { Broker, Delivery } from '../../broker/broker.js';
 import { partitionQueues, setsInBroker } from '../../broker/topology/partition-sets.js';
 import { namesFor, sizesOf, topologyOf, type Names } from '../../broker/topology/topology.js';
 import { systemClock } from '../../concurrency/clock.js';
-import { sleep } from '../../concurrency/sleep.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
@@ -10,6 +9,7 @@ import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { RELAY } from '../../outbox/relay.js';
 import { drainQueue, readyIn } from '../../queues/drain-queue.js';
 import { moveWith, withPublisher } from '../../queues/move-messages.js';
+import { untilDepth } from '../../queues/until-depth.js';
 import { publishAll } from '../../replay/sending/publish-history.js';
 import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
 import { acquireWithin } from '../../store/leases/acquire-within.js';
@@ -39,7 +39,6 @@ const LEASE_WAIT_MS = 6_000;
 const MOVE_LIMIT_MS = 600_000;
 /** Within this time the broker returns messages that were in flight to a channel that has ended. */
 const RETURN_LIMIT_MS = 60_000;
-const POLL_INTERVAL_MS = 50;
 
 interface Stores {
   sources: Store[];
@@ -197,13 +196,10 @@ async function moveBehind(
   );
   signal.throwIfAborted();
   if (moved < ready) throw new FlotillaError('broker.no_answer', `${queue}: ${moved} of ${ready} messages were moved`);
-  const end = performance.now() + RETURN_LIMIT_MS;
-  for (let now = await readyIn(broker, queue); now < all; now = await readyIn(broker, queue)) {
-    signal.throwIfAborted();
-    if (performance.now() > end)
-      throw new FlotillaError('broker.no_answer', `${queue}: ${now} of ${all} are ready again`);
-    await sleep(POLL_INTERVAL_MS, signal);
-  }
+  const returned = await untilDepth(broker, queue, (depth) => depth.ready >= all, { limit: RETURN_LIMIT_MS, signal });
+  if (returned.ready >= all) return;
+  signal.throwIfAborted();
+  throw new FlotillaError('broker.no_answer', `${queue}: ${returned.ready} of ${all} are ready again`);
 }
 
 function count(counts: Map<string, number>, messages: readonly { worker: string }[]): void {

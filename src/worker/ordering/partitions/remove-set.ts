@@ -2,10 +2,10 @@ import { vouchAgain, type Broker, type Publisher } from '../../../broker/broker.
 import { republished } from '../../../broker/messages/republish.js';
 import { partitionSet, type Names, type SetSize } from '../../../broker/topology/topology.js';
 import { systemClock, type Clock } from '../../../concurrency/clock.js';
-import { sleep } from '../../../concurrency/sleep.js';
 import { FlotillaError } from '../../../errors.js';
 import { failpoint } from '../../../failpoints.js';
 import { drainQueue } from '../../../queues/drain-queue.js';
+import { untilDepth } from '../../../queues/until-depth.js';
 import { markerEpoch } from './marker.js';
 
 export interface RemoveSetOptions {
@@ -19,7 +19,6 @@ export interface RemoveSetOptions {
 
 /** Processes stop consuming when the end of the change is stored, or at their next poll. */
 const IN_USE_LIMIT_MS = 30_000;
-const POLL_INTERVAL_MS = 100;
 const DRAIN_LIMIT_MS = 600_000;
 
 /** Deletes the partitions of one number when no process consumes them. Late messages move to the queue of the worker. May be
@@ -52,11 +51,11 @@ async function untilUnused(
 ): Promise<void> {
   const end = clock.elapsed() + IN_USE_LIMIT_MS;
   for (const queue of queues) {
-    while (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) {
-      signal.throwIfAborted();
-      if (clock.elapsed() > end) throw new FlotillaError('partitions.in_use', queue);
-      await sleep(POLL_INTERVAL_MS, signal, clock.after);
-    }
+    const limit = end - clock.elapsed();
+    const { consumers } = await untilDepth(broker, queue, (depth) => depth.consumers === 0, { limit, signal, clock });
+    if (consumers === 0) continue;
+    signal.throwIfAborted();
+    throw new FlotillaError('partitions.in_use', queue);
   }
 }
 
