@@ -58,6 +58,21 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       eventually(async () => (await broker.queueDepth(queue))?.consumers === wanted);
     const readyIn = (queue: string, wanted: number) =>
       eventually(async () => (await broker.queueDepth(queue))?.ready === wanted);
+    /** Declares the queue `q`, which keeps returned messages at its head, and publishes to it. */
+    const fill = async (...ids: string[]) => {
+      await broker.applyTopology({
+        exchanges: [],
+        queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
+        bindings: [],
+      });
+      const to = await publisher();
+      for (const id of ids) await to.publish(message('', n('q'), id));
+    };
+    /** Expects these messages of `q`, in this order. */
+    const expectInOrder = async (...ids: string[]) => {
+      const { received } = listen(n('q'), 10);
+      for (const id of ids) expect((await received.next()).properties.messageId).to.equal(id);
+    };
 
     it('delivers body and properties to the queue whose pattern matches', async () => {
       await broker.applyTopology({
@@ -175,13 +190,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
     });
 
     it('redelivers a requeued message before later ones, marked as redelivered', async () => {
-      await broker.applyTopology({
-        exchanges: [],
-        queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
-        bindings: [],
-      });
-      const to = await publisher();
-      for (const id of ['m1', 'm2']) await to.publish(message('', n('q'), id));
+      await fill('m1', 'm2');
       const { received } = listen(n('q'), 1);
       const first = await received.next();
       expect(first.redelivered).to.equal(false);
@@ -217,13 +226,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
     });
 
     it('requeues the messages in flight of a closed consumer in order', async () => {
-      await broker.applyTopology({
-        exchanges: [],
-        queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
-        bindings: [],
-      });
-      const to = await publisher();
-      for (const id of ['m1', 'm2', 'm3', 'm4']) await to.publish(message('', n('q'), id));
+      await fill('m1', 'm2', 'm3', 'm4');
       const { consumer, received } = listen(n('q'), 3);
       const first = await received.next();
       await received.next();
@@ -231,27 +234,17 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await consumer.close();
       expect(first.lost.aborted).to.equal(true);
       first.ack(); // no effect: of a closed channel
-      const other = listen(n('q'), 10);
-      for (const id of ['m1', 'm2', 'm3', 'm4'])
-        expect((await other.received.next()).properties.messageId).to.equal(id);
+      await expectInOrder('m1', 'm2', 'm3', 'm4');
     });
 
     it('requeues them behind messages that were requeued earlier and not delivered since', async () => {
-      await broker.applyTopology({
-        exchanges: [],
-        queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
-        bindings: [],
-      });
-      const to = await publisher();
-      for (const id of ['m1', 'm2', 'm3', 'm4']) await to.publish(message('', n('q'), id));
+      await fill('m1', 'm2', 'm3', 'm4');
       for (const prefetch of [3, 1]) {
         const { consumer, received } = listen(n('q'), prefetch);
         for (let count = 0; count < prefetch; count += 1) await received.next();
         await consumer.close();
       }
-      const other = listen(n('q'), 10);
-      for (const id of ['m2', 'm3', 'm1', 'm4'])
-        expect((await other.received.next()).properties.messageId).to.equal(id);
+      await expectInOrder('m2', 'm3', 'm1', 'm4');
     });
 
     it('consumes a queue that is declared later', async () => {
